@@ -1,0 +1,36 @@
+"""The commands of `uv run hack/devcluster`."""
+
+import sys
+
+import typer
+
+from devcluster import programs, progress
+from devcluster.errors import DevclusterError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def about() -> None:
+    """A kind cluster with KEDA for headrace's own tests and demonstrations."""  # noqa: D401 -- typer shows it as the help
+
+
+@app.command("kube-binary")
+def kube_binary() -> None:
+    """Print the path of `kube` (etcd, kube-apiserver, kubectl …); build it if it is missing."""
+    print(programs.kube_binary())
+
+
+@app.command("helm-binary")
+def helm_binary() -> None:
+    """Print the path of Helm; build it if it is missing."""
+    print(programs.helm_binary())
+
+
+def main() -> None:
+    """Run the command line; say a failure in its own words and exit with its own code."""
+    try:
+        app()
+    except DevclusterError as error:
+        progress.say(f"devcluster: {error}")
+        sys.exit(error.exit_code)
