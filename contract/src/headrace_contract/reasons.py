@@ -1,0 +1,94 @@
+"""Every reason that a condition may carry and every type of condition, a sentence each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class ConditionType(StrEnum):
+    ACCEPTED = "Accepted"
+    RESOLVED_REFS = "ResolvedRefs"
+    SCALER_READY = "ScalerReady"
+    WORKERS_AVAILABLE = "WorkersAvailable"
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    PAUSED = "Paused"
+    PROVISIONED = "Provisioned"
+    DELETION_BLOCKED = "DeletionBlocked"
+
+
+class Reason(StrEnum):
+    ACCEPTED = "Accepted"
+    INVALID_SPEC = "InvalidSpec"
+    CYCLIC_STEPS = "CyclicSteps"
+    UNKNOWN_REFERENCE = "UnknownReference"
+    INVALID_TEMPLATE = "InvalidTemplate"
+    TENANT_NOT_FOUND = "TenantNotFound"
+    NOT_ALLOWED_BY_TENANT = "NotAllowedByTenant"
+    NOT_ALLOWED_BY_PROVIDER = "NotAllowedByProvider"
+    NAMESPACE_CONFLICT = "NamespaceConflict"
+    RESOLVED = "Resolved"
+    PROVIDER_NOT_FOUND = "ProviderNotFound"
+    MODEL_NOT_FOUND = "ModelNotFound"
+    SCALER_READY = "ScalerReady"
+    KEDA_MISSING = "KedaMissing"
+    SCALER_NOT_READY = "ScalerNotReady"
+    SCALING_PAUSED = "ScalingPausedByUser"
+    NO_SIGNAL_HOLDING = "NoSignalHolding"
+    SCALED_TO_ZERO = "ScaledToZero"
+    ACTIVE = "Active"
+    WORKERS_STARTING = "WorkersStarting"
+    WORKERS_CANNOT_START = "WorkersCannotStart"
+    READY = "Ready"
+    PROGRESSING = "Progressing"
+    LEDGER_UNAVAILABLE = "LedgerUnavailable"
+    CLUSTER_UNAVAILABLE = "ClusterUnavailable"
+    FORBIDDEN = "Forbidden"
+    CONFLICT = "Conflict"
+    STOP_POLICY_HOLD = "StopPolicyHold"
+    STOP_POLICY_HOLD_AND_DRAIN = "StopPolicyHoldAndDrain"
+    PROVISIONED = "Provisioned"
+    RUNS_IN_FLIGHT = "RunsInFlight"
+    DRAINING_POOL = "DrainingPool"
+    LIMIT_TOO_SMALL = "LimitTooSmall"
+    POISON_SUSPECTED = "PoisonSuspected"
+
+
+MEANING: Final[dict[Reason, str]] = {
+    Reason.ACCEPTED: "The spec is valid and allowed.",
+    Reason.INVALID_SPEC: "The spec does not parse; the message names the field.",
+    Reason.CYCLIC_STEPS: "`dependsOn` makes a circle; the message names its steps.",
+    Reason.UNKNOWN_REFERENCE: "A step names a step, pool or model class that does not exist.",
+    Reason.INVALID_TEMPLATE: "A template, CEL expression or JSON Schema cannot be used.",
+    Reason.TENANT_NOT_FOUND: "No AgentTenant lists the namespace, or the named one does not exist.",
+    Reason.NOT_ALLOWED_BY_TENANT: "The tenant does not allow an image, provider or egress rule.",
+    Reason.NOT_ALLOWED_BY_PROVIDER: "A provider does not allow the tenant.",
+    Reason.NAMESPACE_CONFLICT: "An older AgentTenant claims one of the namespaces.",
+    Reason.RESOLVED: "Everything that the spec refers to exists.",
+    Reason.PROVIDER_NOT_FOUND: "A ModelProvider that the spec names does not exist.",
+    Reason.MODEL_NOT_FOUND: "A provider serves neither the named model nor the class.",
+    Reason.SCALER_READY: "KEDA scales every pool.",
+    Reason.KEDA_MISSING: "KEDA is not installed; pools run at their minimum, at least one.",
+    Reason.SCALER_NOT_READY: "KEDA reports for two minutes that it cannot scale a pool.",
+    Reason.SCALING_PAUSED: "Somebody paused KEDA on a pool by its annotation.",
+    Reason.NO_SIGNAL_HOLDING: "KEDA cannot read the scale signal and holds the workers it has.",
+    Reason.SCALED_TO_ZERO: "There is no work, and no worker.",
+    Reason.ACTIVE: "Workers are there for the work there is.",
+    Reason.WORKERS_STARTING: "Workers were asked for and are not ready yet.",
+    Reason.WORKERS_CANNOT_START: "Worker pods cannot start; the message has the kubelet's words.",
+    Reason.READY: "Everything that should exist does.",
+    Reason.PROGRESSING: "The operator is at work on it.",
+    Reason.LEDGER_UNAVAILABLE: "The ledger cannot be reached; it is tried again.",
+    Reason.CLUSTER_UNAVAILABLE: "The API server cannot be reached; it is tried again.",
+    Reason.FORBIDDEN: "The operator lacks a permission; the message names it.",
+    Reason.CONFLICT: "Somebody else wrote at the same time; it is tried again.",
+    Reason.STOP_POLICY_HOLD: "`stopPolicy: Hold` is in force: no step is started.",
+    Reason.STOP_POLICY_HOLD_AND_DRAIN: "`stopPolicy: HoldAndDrain` is in force: running steps stop.",
+    Reason.PROVISIONED: "Namespaces and ledger rows of the tenant are in place.",
+    Reason.RUNS_IN_FLIGHT: "Deletion waits for running steps, 30 s at most.",
+    Reason.DRAINING_POOL: "A pool left the spec and lives until no unfinished task names it.",
+    Reason.LIMIT_TOO_SMALL: "A step was parked three times without any progress.",
+    Reason.POISON_SUSPECTED: "A step lost its worker five times and is a dead letter now.",
+}

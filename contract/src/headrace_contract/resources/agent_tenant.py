@@ -1,0 +1,74 @@
+"""`AgentTenant`: whose namespaces these are, and what pipelines in them may use."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from headrace_contract.resources.agent_pipeline import EgressRule
+from headrace_contract.resources.base import (
+    DnsLabel,
+    Spec,
+    Status,
+    StopPolicy,
+    as_set,
+    atomic,
+    rule,
+    rules,
+)
+
+
+class Allowed(Spec):
+    """What pipelines of the tenant may use."""
+
+    model_providers: Annotated[
+        list[DnsLabel], Field(max_length=64, json_schema_extra=as_set())
+    ] = []
+    """Names of ModelProviders that may be used; those that allow the tenant themselves when empty."""
+    image_prefixes: Annotated[
+        list[Annotated[str, StringConstraints(min_length=1, max_length=253)]],
+        Field(max_length=32, json_schema_extra=as_set()),
+    ] = []
+    """Prefixes of worker images that may be used beside headrace's own; any image when empty."""
+    egress: Annotated[
+        list[EgressRule],
+        Field(
+            max_length=32,
+            json_schema_extra={
+                **atomic(),
+                **rules(
+                    rule(
+                        "self.all(e, has(e.cidr) != has(e.namespace))",
+                        "each rule must have exactly one of `cidr` and `namespace`",
+                    )
+                ),
+            },
+        ),
+    ] = []
+    """What pipelines may open for their workers; nothing when empty."""
+
+
+class AgentTenantSpec(Spec):
+    """What a platform team grants."""
+
+    namespaces: Annotated[
+        list[DnsLabel], Field(min_length=1, max_length=64, json_schema_extra=as_set())
+    ]
+    """Namespaces that belong to the tenant; one that an older tenant claims is refused."""
+    allowed: Allowed = Field(default_factory=Allowed)
+    """What pipelines of the tenant may use."""
+    stop_policy: StopPolicy = "None"
+    """'Hold' starts no step of the tenant, 'HoldAndDrain' interrupts running steps too."""
+
+
+class AgentTenantStatus(Status):
+    """What the operator observed."""
+
+    namespaces: Annotated[
+        list[Annotated[str, StringConstraints(max_length=63)]],
+        Field(max_length=64, json_schema_extra=as_set()),
+    ] = []
+    """Namespaces that the tenant holds."""
+    pipelines: Annotated[int, Field(ge=0)] = 0
+    """Pipelines in these namespaces."""

@@ -1,0 +1,117 @@
+"""`ModelProvider`: an LLM endpoint, its models and prices, and who may use it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from headrace_contract.resources.base import (
+    Currency,
+    DnsLabel,
+    Duration,
+    ModelClass,
+    ModelName,
+    Money,
+    Spec,
+    Status,
+    as_set,
+    listed_by,
+    rule,
+    rules,
+)
+
+
+class SecretKeyRef(Spec):
+    """A key of a Secret in the operator's own namespace."""
+
+    name: DnsLabel
+    """Name of the Secret."""
+    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = "apiKey"
+    """Key within the Secret; 'apiKey' by default."""
+
+
+class Credentials(Spec):
+    """How headrace proves to the provider who pays."""
+
+    secret_ref: SecretKeyRef
+    """The Secret that holds the API key; read by the gateway alone."""
+
+
+class Price(Spec):
+    """List price per one million tokens."""
+
+    input: Money
+    """Price of one million input tokens, a decimal string."""
+    output: Money
+    """Price of one million output tokens, a decimal string."""
+    currency: Currency = "USD"
+    """ISO 4217 code; USD by default."""
+
+
+class ProviderModel(Spec):
+    """One model that the provider serves."""
+
+    name: ModelName
+    """Name of the model as the provider knows it."""
+    classes: Annotated[list[ModelClass], Field(max_length=16, json_schema_extra=as_set())] = []
+    """Model classes that this model serves when a pipeline names no model."""
+    context_window: Annotated[int, Field(ge=1, le=100000000)] | None = None
+    """Most tokens of prompt and answer together; unknown when absent."""
+    price: Price | None = None
+    """What tokens cost; calls are recorded without a cost when absent."""
+
+
+class Timeouts(Spec):
+    """How long the gateway waits for the provider."""
+
+    connect: Duration = "5s"
+    """Longest time to connect; 5s by default."""
+    first_byte: Duration = "60s"
+    """Longest time to the first byte of the answer; 60s by default."""
+    total: Duration = "300s"
+    """Longest time of one call; 300s by default."""
+
+
+class ModelProviderSpec(Spec):
+    """What a platform team offers."""
+
+    type: Literal["OpenAICompatible"] = "OpenAICompatible"
+    """Dialect of the endpoint."""
+    endpoint: Annotated[
+        str, StringConstraints(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$", max_length=1024)
+    ]
+    """Base address to which '/chat/completions' is added, such as 'https://api.acme.example/v1'."""
+    credentials: Credentials | None = None
+    """The API key; calls carry none when absent."""
+    models: Annotated[
+        list[ProviderModel],
+        Field(
+            min_length=1,
+            max_length=64,
+            json_schema_extra={
+                **listed_by("name"),
+                **rules(
+                    rule(
+                        "self.all(m, !has(m.classes) || m.classes.all(c,"
+                        " self.exists_one(o, has(o.classes) && c in o.classes)))",
+                        "each class must be served by exactly one model of the provider",
+                    )
+                ),
+            },
+        ),
+    ]
+    """The models that may be asked for."""
+    allowed_tenants: Annotated[
+        list[DnsLabel], Field(max_length=256, json_schema_extra=as_set())
+    ] = []
+    """Tenants that may use the provider; all when empty."""
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    """How long the gateway waits."""
+
+
+class ModelProviderStatus(Status):
+    """What the operator observed."""
+
+    pipelines: Annotated[int, Field(ge=0)] = 0
+    """Pipelines that refer to the provider."""

@@ -1,0 +1,408 @@
+"""What goes into the ledger and what comes out: one frozen record per verb and direction.
+
+Documents (`compiled`, `input`, `output`, `data`, `spec`) are JSON as bytes-free `str`: the edge has
+parsed and checked them, the ledger stores and returns them without looking inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+    from uuid import UUID
+
+
+class RunStatus(StrEnum):
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    CANCELLED = "Cancelled"
+
+
+# ---- what the operator writes -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """A tenant and the namespaces that it holds (already free of conflicts)."""
+
+    tenant: str
+    uid: str
+    namespaces: tuple[str, ...]
+    stop_policy: str = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """A model provider, as the gateway needs it; kept under the reserved tenant `_platform`."""
+
+    name: str
+    uid: str
+    spec: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """A pool of a pipeline, and the objects that prove who works and who scales for it."""
+
+    name: str
+    concurrency_per_worker: int
+    max_replicas: int
+    scaled_object: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRow:
+    """A step, its pool and what it waits for; what the graph means to the ledger."""
+
+    step: str
+    type: str
+    pool: str
+    depends_on: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRow:
+    """A version of a pipeline; put again with the same digest it changes nothing but the policy."""
+
+    tenant: str
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    digest: str
+    compiled: str
+    service_account: str
+    stop_policy: str
+    steps: tuple[EdgeRow, ...]
+    pools: tuple[PoolRow, ...]
+    max_attempts: int
+    backoff_initial_seconds: float
+    backoff_max_seconds: float
+    max_concurrent_runs: int | None
+    run_seconds: float
+    result_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What still stands in the way of a deletion."""
+
+    running: int
+    unfinished: int
+
+
+# ---- runs ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """One run to accept. `id` (UUIDv7) is made by the caller, so that a retry is the same run."""
+
+    tenant: str
+    id: UUID
+    pipeline_uid: str
+    digest: str
+    input: str
+    idempotency_key: str | None
+    body_hash: bytes
+    traceparent: str
+
+
+class SubmitOutcome(StrEnum):
+    ACCEPTED = "Accepted"
+    REPEATED = "Repeated"  # the key was used with the same body: `id` is the earlier run's
+    CONFLICT = "Conflict"  # the key was used with another body
+    GONE = "Gone"  # the pipeline is not there (any more), or does not have this version
+    INVALID = "Invalid"  # this item could not be stored
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    outcome: SubmitOutcome
+    id: UUID | None = None
+    pool_ids: tuple[int, ...] = ()
+    """Pools that have a new runnable task: wake their waiters."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """A task of a run, for people."""
+
+    step: str
+    state: str
+    attempt: int
+    losses: int
+    ready_at: datetime | None
+    error_class: str | None
+    message: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """A run, for people; `output` only when it succeeded, `steps` only when one run was asked for."""
+
+    tenant: str
+    id: UUID
+    namespace: str
+    pipeline: str
+    digest: str
+    status: RunStatus
+    input: str | None
+    output: str | None
+    error_class: str | None
+    message: str | None
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    traceparent: str
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal | None
+    currency: str | None
+    steps: tuple[StepRecord, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened to a run; `seq` rises within the run, from 1."""
+
+    run: UUID
+    seq: int
+    at: datetime
+    type: str
+    step: str | None
+    data: str
+
+
+# ---- work ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimWish:
+    """One waiting worker: at most one lease per key hash, all of one pool."""
+
+    tenant: str
+    pool_id: int
+    worker: str
+    request_id: str
+    key_hashes: tuple[bytes, ...]
+    step_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRecord:
+    """A task that a worker may run now."""
+
+    tenant: str
+    task: UUID
+    fence: int
+    run: UUID
+    step: str
+    pool_id: int
+    attempt: int
+    key_hash: bytes
+    digest: str
+    input: str
+    outputs: dict[str, str]
+    traceparent: str
+    lease_seconds: float
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLease:
+    tenant: str
+    task: UUID
+    fence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A step that ended well. With `next_key_hash` the run's next task of this pool comes along."""
+
+    tenant: str
+    task: UUID
+    fence: int
+    request_id: str
+    worker: str
+    output: str | None
+    skipped: bool = False
+    next_key_hash: bytes | None = None
+    step_types: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    outcome: str
+    """A value of `headrace_contract.protocol.CompleteOutcome`."""
+    message: str = ""
+    next: LeaseRecord | None = None
+    pool_ids: tuple[int, ...] = ()
+    """Pools that have a new runnable task: wake their waiters."""
+    run_finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that did not succeed; `action` is what the contract's table says of its class.
+
+    `jitter` in [0, 1) is handed in; `delay_seconds` overrides the back-off (a Retry-After).
+    """
+
+    tenant: str
+    task: UUID
+    fence: int
+    request_id: str
+    worker: str
+    error_class: str
+    message: str
+    action: str
+    jitter: float
+    delay_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of a failed or released task: a value of FailOutcome or ReleaseOutcome."""
+
+    outcome: str
+    pool_ids: tuple[int, ...] = ()
+    run_finished: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    tenant: str
+    task: UUID
+    fence: int
+    request_id: str
+    worker: str
+    reason: str = "Interrupted"
+
+
+# ---- models -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeyedLease:
+    """The live lease that a step's key opens: who calls the model endpoint, and for what."""
+
+    tenant: str
+    task: UUID
+    fence: int
+    run: UUID
+    step: str
+    pipeline_uid: str
+    digest: str
+    traceparent: str
+    parked_until: datetime | None
+    """Set after a park mark: every further call of this fence is answered 429."""
+    park_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """A finished model call. `idx` counts calls of one step with the same `request_hash` from 0."""
+
+    tenant: str
+    task: UUID
+    fence: int
+    run: UUID
+    step: str
+    request_hash: bytes
+    idx: int
+    provider: str
+    model: str
+    status: int
+    response: bytes
+    streamed: bool
+    input_tokens: int
+    output_tokens: int
+    cost: Decimal | None
+    currency: str | None
+    duration_ms: int
+
+
+# ---- keys, counts, sweep ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    tenant: str
+    id: str
+    prefix: str
+    hash: bytes
+    name: str
+    scopes: tuple[str, ...]
+    created_by: str
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecord:
+    """A pool as the gateway knows it."""
+
+    tenant: str
+    pool_id: int
+    pipeline_uid: str
+    namespace: str
+    pipeline: str
+    pool: str
+    service_account: str
+    scaled_object: str
+    concurrency_per_worker: int
+    max_replicas: int
+    held: bool
+    draining: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCounts:
+    tenant: str
+    pool_id: int
+    namespace: str
+    pipeline: str
+    pool: str
+    runnable: int
+    running: int
+    parked: int
+    dead: int
+    oldest_runnable_seconds: float
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecord:
+    """What the gateway needs to accept a run."""
+
+    tenant: str
+    uid: str
+    namespace: str
+    name: str
+    digest: str
+    compiled: str
+    service_account: str
+    deleting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One turn of the sweep; `ran` is False when another gateway was at it."""
+
+    ran: bool
+    expired: int = 0
+    timed_out: int = 0
+    unparked: int = 0
+    deleted_runs: int = 0
+    more: bool = False
+    pool_ids: tuple[int, ...] = field(default=())
