@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from headrace_contract.resources.agent_pipeline import EgressRule
 from headrace_contract.resources.base import (
     DnsLabel,
     Spec,
@@ -17,6 +16,7 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
+from headrace_contract.resources.egress import EgressRule
 
 
 class Allowed(Spec):
@@ -25,7 +25,7 @@ class Allowed(Spec):
     model_providers: Annotated[
         list[DnsLabel], Field(max_length=64, json_schema_extra=as_set())
     ] = []
-    """Names of ModelProviders that may be used; those that allow the tenant themselves when empty."""
+    """ModelProviders that may be used; those that allow the tenant themselves when empty."""
     image_prefixes: Annotated[
         list[Annotated[str, StringConstraints(min_length=1, max_length=253)]],
         Field(max_length=32, json_schema_extra=as_set()),
