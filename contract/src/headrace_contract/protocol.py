@@ -104,7 +104,7 @@ class CompleteItem(Message):
     output: Any = None
     skipped: bool = False
     next: Slot | None = None
-    """A slot for the next step of the same run, if there is one for this pool; absent in a drain."""
+    """A slot for the next step of the same run, if this pool has one; absent in a drain."""
 
 
 class CompleteRequest(Message):

@@ -85,7 +85,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.FORBIDDEN: "The operator lacks a permission; the message names it.",
     Reason.CONFLICT: "Somebody else wrote at the same time; it is tried again.",
     Reason.STOP_POLICY_HOLD: "`stopPolicy: Hold` is in force: no step is started.",
-    Reason.STOP_POLICY_HOLD_AND_DRAIN: "`stopPolicy: HoldAndDrain` is in force: running steps stop.",
+    Reason.STOP_POLICY_HOLD_AND_DRAIN: "`stopPolicy: HoldAndDrain` is in force: steps stop.",
     Reason.PROVISIONED: "Namespaces and ledger rows of the tenant are in place.",
     Reason.RUNS_IN_FLIGHT: "Deletion waits for running steps, 30 s at most.",
     Reason.DRAINING_POOL: "A pool left the spec and lives until no unfinished task names it.",

@@ -1,0 +1,109 @@
+"""CEL of `when`: it compiles, and names only what will be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+import celpy
+from celpy.celparser import CELParseError
+from celpy.evaluation import base_functions
+from lark import Token, Tree
+
+from headrace_contract.check.references import Chain, Scope, judge
+from headrace_contract.problem import Problem
+from headrace_contract.reasons import Reason
+
+_MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
+_FUNCTIONS = frozenset(name for name in base_functions if name.isidentifier()) | {"has", "dyn"}
+
+Node = Tree[Token]
+
+
+def check_expression(path: str, text: str, scope: Scope) -> list[Problem]:
+    """Find everything that would make this expression fail whatever the input is."""
+    try:
+        chains, calls = _parsed(text)
+    except (CELParseError, RecursionError) as exc:
+        message = f"must be a CEL expression that compiles{_where(exc)}"
+        return [Problem(path, message, Reason.INVALID_TEMPLATE)]
+    unknown = [
+        Problem(path, f"calls the unknown function '{name}'", Reason.INVALID_TEMPLATE)
+        for name in calls
+        if name not in _FUNCTIONS | _MACROS
+    ]
+    found = (judge(path, chain, scope) for chain in chains)
+    return [*unknown, *(problem for problem in found if problem)]
+
+
+@lru_cache(maxsize=2048)
+def _parsed(text: str) -> tuple[tuple[Chain, ...], tuple[str, ...]]:
+    tree = celpy.Environment().compile(text)
+    return tuple(dict.fromkeys(_chains(tree, frozenset()))), tuple(dict.fromkeys(_calls(tree)))
+
+
+def _where(exc: BaseException) -> str:
+    line, column = getattr(exc, "line", None), getattr(exc, "column", None)
+    return f"; it breaks at line {line}, column {column}" if line and column else ""
+
+
+def _unwrapped(node: Node) -> Node:
+    """Skip the grammar's levels of precedence, which hold one child each."""
+    while len(node.children) == 1 and isinstance(child := node.children[0], Tree):
+        node = child
+    return node
+
+
+def _chains(node: Node, bound: frozenset[str]) -> Iterator[Chain]:
+    """Yield every free name with what is read of it; macros bind names of their own."""
+    at = _unwrapped(node)
+    parts: list[str | None] = []
+    while at.data in {"member_dot", "member_index"}:
+        holder, key = at.children
+        parts.append(_part(key))
+        if isinstance(key, Tree):
+            yield from _chains(key, bound)
+        at = _unwrapped(_tree(holder))
+    if at.data in {"ident", "dot_ident"}:
+        name = str(at.children[0])
+        if name not in bound:
+            yield (name, *reversed(parts))
+        return
+    yield from _inner(at, bound)
+
+
+def _inner(node: Node, bound: frozenset[str]) -> Iterator[Chain]:
+    children = [child for child in node.children if isinstance(child, Tree)]
+    if node.data == "member_dot_arg" and str(node.children[1]) in _MACROS:
+        receiver, arguments = children[0], children[1].children
+        variable, *bodies = (_tree(argument) for argument in arguments)
+        yield from _chains(receiver, bound)
+        children = bodies
+        bound = bound | {str(_unwrapped(variable).children[0])}
+    for child in children:
+        yield from _chains(child, bound)
+
+
+def _part(key: Node | Token) -> str | None:
+    if not isinstance(key, Tree):
+        return str(key)
+    literal = _unwrapped(key)
+    if literal.data != "literal":
+        return None
+    token = literal.children[0]
+    is_text = isinstance(token, Token) and token.type == "STRING_LIT"
+    return str(token)[1:-1] if is_text else None
+
+
+def _calls(tree: Node) -> Iterator[str]:
+    for call in tree.find_pred(lambda t: t.data in {"ident_arg", "dot_ident_arg"}):
+        yield str(call.children[0])
+    for call in tree.find_data("member_dot_arg"):
+        yield str(call.children[1])
+
+
+def _tree(node: Node | Token) -> Node:
+    if isinstance(node, Tree):
+        return node
+    msg = f"the grammar has no bare '{node}' here"
+    raise TypeError(msg)

@@ -1,0 +1,76 @@
+"""Templates of prompts, addresses and bodies: they parse, and name only what will be there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+
+from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from headrace_contract.check.references import VARIABLES, Chain, Scope, judge
+from headrace_contract.problem import Problem
+from headrace_contract.reasons import Reason
+
+# They would read other templates, and there are none.
+_FOREIGN = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+
+@lru_cache(maxsize=1)
+def environment() -> ImmutableSandboxedEnvironment:
+    """Return the environment in which templates are checked; the worker renders in its equal."""
+    return ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False)
+
+
+def check_template(path: str, text: str, scope: Scope) -> list[Problem]:
+    """Find everything that would make this template fail whatever the input is."""
+    try:
+        tree, chains = _parsed(text)
+    except (TemplateError, RecursionError) as exc:
+        line = getattr(exc, "lineno", None)
+        where = f" in line {line}" if line else ""
+        message = f"must be a template that parses: {_first_line(exc)}{where}"
+        return [Problem(path, message, Reason.INVALID_TEMPLATE)]
+    if any(tree.find_all(_FOREIGN)):
+        message = "must not include, import or extend another template"
+        return [Problem(path, message, Reason.INVALID_TEMPLATE)]
+    found = (judge(path, chain, scope) for chain in chains)
+    return [problem for problem in found if problem]
+
+
+@lru_cache(maxsize=2048)
+def _parsed(text: str) -> tuple[nodes.Template, tuple[Chain, ...]]:
+    env = environment()
+    tree = env.parse(text)
+    env.compile(tree, raw=True)  # only the compiler refuses unknown filters and tests
+    unknown = meta.find_undeclared_variables(tree) - set(env.globals) - VARIABLES
+    chains = dict.fromkeys([*((name,) for name in sorted(unknown)), *_chains(tree)])
+    return tree, tuple(chains)
+
+
+def _chains(node: nodes.Node) -> Iterator[Chain]:
+    """Yield what is read of `input` and `steps`, as long as it goes on by constant names."""
+    parts: list[str | None] = []
+    at: nodes.Node = node
+    while isinstance(at, (nodes.Getattr, nodes.Getitem)):
+        parts.append(_part(at))
+        if isinstance(at, nodes.Getitem):
+            yield from _chains(at.arg)
+        at = at.node
+    if isinstance(at, nodes.Name):
+        if at.ctx == "load" and at.name in VARIABLES:
+            yield (at.name, *reversed(parts))
+        return
+    for child in at.iter_child_nodes():
+        yield from _chains(child)
+
+
+def _part(node: nodes.Getattr | nodes.Getitem) -> str | None:
+    if isinstance(node, nodes.Getattr):
+        return node.attr
+    constant = node.arg
+    return str(constant.value) if isinstance(constant, nodes.Const) else None
+
+
+def _first_line(exc: BaseException) -> str:
+    return (str(exc).splitlines() or ["it is nested too deeply"])[0].rstrip(".")
