@@ -1,0 +1,138 @@
+"""
+What clients of the gateway send and get: runs, API keys, problems.
+
+The body of a submit is the run's input itself, so it has no model here.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from headrace_contract.compiled import Message
+
+Scope = Literal["submit", "read", "operate"]
+
+
+class RunLinks(Message):
+    """Where to look further; paths on the gateway."""
+
+    self_: str = Field(alias="self")
+    events: str
+    cancel: str
+
+
+class RunAccepted(Message):
+    """`202`: the run is in the ledger."""
+
+    id: str
+    status: str
+    links: RunLinks
+
+
+class RunError(Message):
+    """Why a run did not succeed."""
+
+    error_class: str
+    message: str
+
+
+class RunUsage(Message):
+    """What the run's model calls used; `cost` is a decimal string, absent when unknown."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: str | None = None
+    currency: str | None = None
+
+
+class StepView(Message):
+    """One step of a run."""
+
+    step: str
+    state: str
+    attempt: int
+    losses: int = 0
+    ready_at: datetime | None = None
+    error_class: str | None = None
+    message: str | None = None
+
+
+class RunView(Message):
+    """A run as people and programs see it; a list omits `input`, `output` and `steps`."""
+
+    id: str
+    namespace: str
+    pipeline: str
+    status: str
+    digest: str
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    traceparent: str
+    usage: RunUsage
+    input: Any = None
+    output: Any = None
+    error: RunError | None = None
+    steps: list[StepView] = []
+    links: RunLinks
+
+
+class RunList(Message):
+    """Runs of a pipeline, the youngest first."""
+
+    items: list[RunView]
+    next_cursor: str | None = None
+
+
+class CancelAnswer(Message):
+    """What became of a cancel: `accepted` is false when the run was over already."""
+
+    id: str
+    status: str
+    accepted: bool
+
+
+class KeyRequest(Message):
+    """`POST /v1/keys`: make an API key; only the platform's own account names a tenant."""
+
+    name: str = Field(min_length=1, max_length=100)
+    scopes: list[Scope] = Field(min_length=1, max_length=3)
+    tenant: str | None = Field(default=None, min_length=1, max_length=63)
+    expires_in_seconds: int | None = Field(default=None, ge=60, le=315_360_000)
+
+
+class KeyView(Message):
+    """An API key without its secret."""
+
+    id: str
+    name: str
+    tenant: str
+    prefix: str
+    scopes: list[str]
+    created_by: str
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+class KeyCreated(KeyView):
+    """The answer that holds the key's text: it is shown once and stored nowhere."""
+
+    key: str
+
+
+class KeyList(Message):
+    items: list[KeyView]
+
+
+class ProblemView(Message):
+    """`application/problem+json`, as every refusal is told."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    reason: str
+    detail: str | None = None
