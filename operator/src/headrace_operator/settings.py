@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path  # noqa: TC003 -- pydantic reads the annotation while it runs
 from typing import Annotated, Final, Literal, Self
 
-from headrace_contract.names import PORT_CLIENTS, PORT_METRICS, SYSTEM_NAMESPACE
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import (
+    Field,
+    SecretStr,  # noqa: TC002 -- pydantic reads the annotation while it runs
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from headrace_contract.names import PORT_CLIENTS, PORT_METRICS, SYSTEM_NAMESPACE
 
 PREFIX: Final = "HEADRACE_"
 
