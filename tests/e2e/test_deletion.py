@@ -51,5 +51,5 @@ def test_the_same_name_again_is_another_pipeline(stage):
     stage.kubectl.delete(PIPELINES, "again", stage.name, wait=True)
     stage.apply_pipeline("again", llm("facts"))
     path = f"/v1/namespaces/{stage.name}/pipelines/again/runs"
-    assert door.request("GET", path).json()["runs"] == []
+    assert door.request("GET", path).json()["items"] == []
     assert stage.wait_over(door, "again", stage.submit(door, "again"))["status"] == "Succeeded"

@@ -19,7 +19,7 @@ def test_the_first_pipeline_answers(stage):
     assert run["status"] == "Succeeded"
     assert isinstance(run["output"], str)
     assert run["output"]
-    assert {s["name"]: s["state"] for s in run["steps"]} == {"facts": "done", "summary": "done"}
+    assert {s["step"]: s["state"] for s in run["steps"]} == {"facts": "done", "summary": "done"}
     assert run["usage"]["inputTokens"] > 0
     assert run["usage"]["outputTokens"] > 0
     assert float(run["usage"]["cost"]) > 0

@@ -136,7 +136,7 @@ class Stage:
 
     def step(self, door: Door, pipeline: str, run: str, step: str) -> dict:
         found = door.run(self.name, pipeline, run)
-        return next(s for s in found["steps"] if s["name"] == step)
+        return next(s for s in found["steps"] if s["step"] == step)
 
     def wait_step(self, door: Door, pipeline: str, run: str, step: str, state: str) -> None:
         wait(
