@@ -11,6 +11,7 @@ from headrace_contract.resources.base import (
     JsonSchema,
     ModelClass,
     ModelName,
+    PositiveDuration,
     Reference,
     Spec,
     Status,
@@ -77,14 +78,24 @@ class Retry(Spec):
 
     max_attempts: Annotated[int, Field(ge=1, le=20)] = 3
     """Attempts of each step before the run fails; 3 by default. A lost worker spends none."""
-    backoff: Backoff = Field(default_factory=Backoff)
+    backoff: Annotated[
+        Backoff,
+        Field(
+            json_schema_extra=rules(
+                rule(
+                    "duration(self.initial) <= duration(self.max)",
+                    "`initial` must be at most `max`",
+                )
+            )
+        ),
+    ] = Field(default_factory=Backoff)
     """How long to wait between attempts."""
 
 
 class PerRun(Spec):
     """Limits of one run."""
 
-    max_duration: Duration = "24h"
+    max_duration: PositiveDuration = "24h"
     """Longest time from acceptance to the end, else the run fails as Timeout; 24h by default."""
 
 
@@ -100,7 +111,7 @@ class PipelineLimits(Spec):
 class Results(Spec):
     """What is kept of a run."""
 
-    ttl: Duration = "168h"
+    ttl: PositiveDuration = "168h"
     """How long a finished run is kept; 168h by default."""
 
 

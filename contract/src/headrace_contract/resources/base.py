@@ -73,6 +73,17 @@ def rules(*each: dict[str, str]) -> dict[str, Any]:
     return {"x-kubernetes-validations": list(each)}
 
 
+# A time that must not be nothing: a step that may take 0s can never run.
+PositiveDuration = Annotated[
+    Duration,
+    Field(
+        json_schema_extra=rules(
+            rule("duration(self) > duration('0s')", "the duration must be longer than 0s")
+        )
+    ),
+]
+
+
 class Spec(BaseModel):
     """Base of every resource model: frozen, and strict about spelling and types."""
 

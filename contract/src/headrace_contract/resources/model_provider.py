@@ -9,10 +9,10 @@ from pydantic import Field, StringConstraints
 from headrace_contract.resources.base import (
     Currency,
     DnsLabel,
-    Duration,
     ModelClass,
     ModelName,
     Money,
+    PositiveDuration,
     Spec,
     Status,
     as_set,
@@ -65,11 +65,11 @@ class ProviderModel(Spec):
 class Timeouts(Spec):
     """How long the gateway waits for the provider."""
 
-    connect: Duration = "5s"
+    connect: PositiveDuration = "5s"
     """Longest time to connect; 5s by default."""
-    first_byte: Duration = "60s"
+    first_byte: PositiveDuration = "60s"
     """Longest time to the first byte of the answer; 60s by default."""
-    total: Duration = "300s"
+    total: PositiveDuration = "300s"
     """Longest time of one call; 300s by default."""
 
 

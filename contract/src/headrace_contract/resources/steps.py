@@ -8,9 +8,9 @@ from pydantic import Field, StringConstraints
 
 from headrace_contract.resources.base import (
     DnsLabel,
-    Duration,
     JsonSchema,
     ModelClass,
+    PositiveDuration,
     Spec,
     StepName,
     as_set,
@@ -111,7 +111,7 @@ class Step(Spec):
     """CEL over `input` and `steps`; false skips the step, and dependants see no output of it."""
     pool: DnsLabel | None = None
     """Pool that runs the step; the first of `spec.pools` when absent."""
-    timeout: Duration = "5m"
+    timeout: PositiveDuration = "5m"
     """Longest time that one attempt may take; 5m by default."""
     llm: LLMStep | None = None
     """How a step of type LLM asks its model."""

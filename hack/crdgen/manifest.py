@@ -1,0 +1,109 @@
+"""A kind as its CustomResourceDefinition."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import yaml
+
+from crdgen.structural import structural
+from headrace_contract.resources.base import GROUP, VERSION
+from headrace_contract.resources.kinds import Kind
+
+CATEGORY: Final = "headrace"
+HEADER: Final = "# Written by hack/render_crds.py from the models in contract/. Do not edit.\n"
+_STANDARD: Final = {
+    "apiVersion": {
+        "type": "string",
+        "description": f"Version of the schema of this object, '{GROUP}/{VERSION}'.",
+    },
+    "kind": {"type": "string", "description": "Kind of this object."},
+    "metadata": {"type": "object"},
+}
+
+
+def _condition(field: str) -> str:
+    return f'.status.conditions[?(@.type=="Ready")].{field}'
+
+
+def _column(name: str, path: str, kind: str = "string", priority: int = 0) -> dict[str, Any]:
+    column: dict[str, Any] = {"name": name, "type": kind, "jsonPath": path}
+    return {**column, "priority": priority} if priority else column
+
+
+_READY: Final = [_column("Ready", _condition("status")), _column("Reason", _condition("reason"))]
+_LAST: Final = [
+    _column("Age", ".metadata.creationTimestamp", "date"),
+    _column("Message", _condition("message"), priority=1),
+]
+COLUMNS: Final[dict[str, list[dict[str, Any]]]] = {
+    "AgentPipeline": [
+        _column("Tenant", ".status.tenant"),
+        *_READY,
+        _column("Running", ".status.backlog.running", "integer"),
+        _column("Backlog", ".status.backlog.runnable", "integer"),
+        _column("Parked", ".status.backlog.parked", "integer"),
+        _column("DLQ", ".status.backlog.dead", "integer"),
+        _column("Workers", ".status.workers.ready", "integer"),
+        *_LAST,
+    ],
+    "AgentTenant": [
+        *_READY,
+        _column("Pipelines", ".status.pipelines", "integer"),
+        *_LAST,
+        _column("Namespaces", ".status.namespaces", priority=1),
+    ],
+    "ModelProvider": [
+        _column("Type", ".spec.type"),
+        *_READY,
+        _column("Pipelines", ".status.pipelines", "integer"),
+        *_LAST,
+        _column("Endpoint", ".spec.endpoint", priority=1),
+    ],
+}
+SELECTABLE: Final = {"AgentPipeline": [".spec.tenantRef.name"]}
+
+
+def manifest(kind: Kind) -> dict[str, Any]:
+    """Return the whole definition, in the order in which a person reads it."""
+    names = {
+        "kind": kind.name,
+        "listKind": f"{kind.name}List",
+        "plural": kind.plural,
+        "singular": kind.name.lower(),
+        "shortNames": [kind.short],
+        "categories": [CATEGORY],
+    }
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": COLUMNS[kind.name],
+        "schema": {"openAPIV3Schema": _root(kind)},
+    }
+    if kind.name in SELECTABLE:
+        version["selectableFields"] = [{"jsonPath": path} for path in SELECTABLE[kind.name]]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{kind.plural}.{GROUP}"},
+        "spec": {"group": GROUP, "names": names, "scope": kind.scope, "versions": [version]},
+    }
+
+
+def text(kind: Kind) -> str:
+    """Return the file that `kubectl apply` reads; the same for the same models, byte by byte."""
+    dumped: str = yaml.safe_dump(manifest(kind), sort_keys=False, width=1000, allow_unicode=True)
+    return HEADER + dumped
+
+
+def _root(kind: Kind) -> dict[str, Any]:
+    # A fresh object without a status would count as done; -1 is behind every generation.
+    status = {**structural(kind.status), "default": {"observedGeneration": -1}}
+    return {
+        "type": "object",
+        "description": kind.description,
+        "required": ["spec"],
+        "properties": {**_STANDARD, "spec": structural(kind.spec), "status": status},
+    }
