@@ -82,7 +82,7 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 def _default(schema: dict[str, Any]) -> str:
-    if "default" not in schema or schema["default"] == {}:
+    if "default" not in schema or isinstance(schema["default"], dict):  # its members say theirs
         return ""
     return f"`{schema['default']}`"
 

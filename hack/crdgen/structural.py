@@ -56,14 +56,16 @@ class Structural(GenerateJsonSchema):
         return self.generate_inner(schema["schema"])
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        """Show what an absent member means; a nested object fills itself in, so it is `{}`."""
+        """Show what an absent member means, whole: rules judge a default before it is filled in."""
         made = super().default_schema(schema)
         if "default_factory" in schema:
             make = cast(
                 "Callable[[], object]", schema["default_factory"]
             )  # none of ours takes data
             value = make()
-            return {**made, "default": {} if isinstance(value, BaseModel) else value}
+            if isinstance(value, BaseModel):
+                value = value.model_dump(mode="json", by_alias=True, exclude_none=True)
+            return {**made, "default": value}
         if made.get("default") is None:
             made.pop("default", None)
         return made

@@ -35,7 +35,7 @@ class Credentials(Spec):
     """How headrace proves to the provider who pays."""
 
     secret_ref: SecretKeyRef
-    """The Secret that holds the API key; read by the gateway alone."""
+    """The Secret, in headrace's own namespace, with the API key; read by the gateway alone."""
 
 
 class Price(Spec):

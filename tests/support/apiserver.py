@@ -1,0 +1,252 @@
+"""
+A real kube-apiserver with its etcd, two processes on loopback, ready in about three seconds.
+
+Nothing runs pods. With `controllers` a controller-manager is started too, for garbage collection,
+namespaces that end, or Deployments that make ReplicaSets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import ssl
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from certificates import Authority, Pair, rsa_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
+MASTERS: Final = "system:masters"
+COLLECTING: Final = ("garbage-collector-controller", "namespace-controller")
+"""Controllers that make deletions complete."""
+_DEADLINE_SECONDS: Final = 90.0
+
+
+class ApiServerError(Exception):
+    """A process of the API server ended or did not become ready; the message has its last words."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServer:
+    """Where it is and how its administrator gets in."""
+
+    url: str
+    ca: Path
+    token: str
+    client: Pair
+    kubeconfig: Path
+    folder: Path
+    authority: Authority
+
+    def kubeconfig_for(self, user: str, groups: Sequence[str] = ()) -> Path:
+        """Write a kubeconfig of somebody else, who may do what RBAC says."""
+        pair = self.authority.user(user, groups)
+        return _kubeconfig(self.folder, user, self.url, self.ca, pair)
+
+    def kubectl(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
+        """Run kubectl as the administrator; the caller judges how it ended."""
+        return subprocess.run(
+            [*program("kubectl"), f"--kubeconfig={self.kubeconfig}", *args],
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "HOME": str(self.folder)},  # its discovery cache stays with us
+        )
+
+    def install(self, crds: Path) -> None:
+        """Apply the CRDs of a folder and wait until they are served."""
+        for words in (
+            ["apply", "--server-side", "--force-conflicts", f"--filename={crds}"],
+            ["wait", "--for=condition=Established", "--timeout=60s", f"--filename={crds}"],
+        ):
+            done = self.kubectl(*words)
+            if done.returncode:
+                raise ApiServerError(done.stderr)
+
+    def request(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
+        """Send one request as the administrator; an apply patch if it is a PATCH."""
+        kind = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
+        request = urllib.request.Request(
+            self.url + path,
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Bearer {self.token}", "Content-Type": kind},
+        )
+        context = ssl.create_default_context(cafile=str(self.ca))
+        try:
+            with urllib.request.urlopen(request, context=context, timeout=30) as answer:
+                return answer.status, json.loads(answer.read())
+        except urllib.error.HTTPError as refused:
+            with refused:
+                return refused.code, json.loads(refused.read())
+
+
+def program(name: str) -> list[str]:
+    """Return the command of one program: from KUBEBUILDER_ASSETS, else from our own build."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets:
+        return [str(Path(assets) / name)]
+    from devcluster.programs import kube_binary  # noqa: PLC0415 -- not needed beside given assets
+
+    return [str(kube_binary()), name]
+
+
+@contextlib.contextmanager
+def serving(folder: Path, *, controllers: Sequence[str] = ()) -> Iterator[ApiServer]:
+    """Start etcd, the API server and perhaps controllers; end them all, by their own ids."""
+    etcd, peer, port = _free_ports(3)
+    authority = Authority(folder)
+    server = _described(folder, authority, port)
+    commands = {
+        "etcd": _etcd(folder, etcd, peer),
+        "kube-apiserver": _api_server(folder, authority, server, (etcd, port)),
+    }
+    with contextlib.ExitStack() as stack:
+        running = {n: stack.enter_context(_process(folder, n, c)) for n, c in commands.items()}
+        _wait_until_ready(server, running)
+        if controllers:
+            command = _controller_manager(folder, server, controllers)
+            stack.enter_context(_process(folder, "kube-controller-manager", command))
+        yield server
+
+
+def _described(folder: Path, authority: Authority, port: int) -> ApiServer:
+    url = f"https://127.0.0.1:{port}"
+    ca = authority.pair.certificate
+    client = authority.user("admin", [MASTERS])
+    config = _kubeconfig(folder, "admin", url, ca, client)
+    return ApiServer(url, ca, secrets.token_hex(16), client, config, folder, authority)
+
+
+def _etcd(folder: Path, client: int, peer: int) -> list[str]:
+    return [
+        *program("etcd"),
+        f"--data-dir={folder / 'etcd'}",
+        f"--listen-client-urls=http://127.0.0.1:{client}",
+        f"--advertise-client-urls=http://127.0.0.1:{client}",
+        f"--listen-peer-urls=http://127.0.0.1:{peer}",
+        f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
+        f"--initial-cluster=default=http://127.0.0.1:{peer}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+    ]
+
+
+def _api_server(
+    folder: Path, authority: Authority, server: ApiServer, ports: tuple[int, int]
+) -> list[str]:
+    etcd, port = ports
+    serving_pair = authority.server("kube-apiserver")
+    signing = rsa_key(folder / "service-accounts.key")
+    tokens = folder / "tokens.csv"
+    tokens.write_text(f'{server.token},admin-token,admin-token,"{MASTERS}"\n')
+    return [
+        *program("kube-apiserver"),
+        f"--etcd-servers=http://127.0.0.1:{etcd}",
+        "--bind-address=127.0.0.1",
+        f"--secure-port={port}",
+        "--advertise-address=192.0.2.1",  # loopback is refused, and nobody dials this one
+        "--endpoint-reconciler-type=none",
+        f"--client-ca-file={server.ca}",
+        f"--tls-cert-file={serving_pair.certificate}",
+        f"--tls-private-key-file={serving_pair.key}",
+        f"--token-auth-file={tokens}",
+        "--authorization-mode=Node,RBAC",
+        f"--service-account-issuer={ISSUER}",
+        f"--service-account-key-file={signing}",
+        f"--service-account-signing-key-file={signing}",
+        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--cert-dir={folder}",
+    ]
+
+
+def _controller_manager(folder: Path, server: ApiServer, controllers: Sequence[str]) -> list[str]:
+    return [
+        *program("kube-controller-manager"),
+        f"--kubeconfig={server.kubeconfig}",
+        f"--controllers={','.join(controllers)}",
+        f"--service-account-private-key-file={folder / 'service-accounts.key'}",
+        "--leader-elect=false",
+        "--secure-port=0",
+    ]
+
+
+@contextlib.contextmanager
+def _process(folder: Path, name: str, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
+    with (folder / f"{name}.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _wait_until_ready(server: ApiServer, running: dict[str, subprocess.Popen[bytes]]) -> None:
+    end = time.monotonic() + _DEADLINE_SECONDS
+    while not _is_ready(server):
+        late = time.monotonic() > end
+        for name, process in running.items():
+            if late or process.poll() is not None:
+                words = (server.folder / f"{name}.log").read_text()[-2000:]
+                msg = f"{name} ended or is not ready in time:\n{words}"
+                raise ApiServerError(msg)
+        threading.Event().wait(0.05)
+
+
+def _is_ready(server: ApiServer) -> bool:
+    """Tell whether it serves, and has the namespace that everything else expects."""
+    try:
+        return server.request("GET", "/api/v1/namespaces/default")[0] == 200
+    except (OSError, ValueError):
+        return False
+
+
+def _kubeconfig(folder: Path, user: str, url: str, ca: Path, pair: Pair) -> Path:
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "tests",
+        "clusters": [
+            {"name": "tests", "cluster": {"server": url, "certificate-authority": str(ca)}}
+        ],
+        "users": [
+            {
+                "name": user,
+                "user": {
+                    "client-certificate": str(pair.certificate),
+                    "client-key": str(pair.key),
+                },
+            }
+        ],
+        "contexts": [{"name": "tests", "context": {"cluster": "tests", "user": user}}],
+    }
+    path = folder / f"{pair.certificate.stem}.kubeconfig"
+    path.write_text(json.dumps(config))
+    return path
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]

@@ -1,0 +1,230 @@
+"""
+One table of objects that the schema admits or refuses, and why.
+
+It is run twice: offline against the generated schema, and against a real API server, so that the
+offline check of `headrace plan` and the cluster give the same answer.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from headrace_contract.resources.kinds import AGENT_PIPELINE, AGENT_TENANT, MODEL_PROVIDER
+
+if TYPE_CHECKING:
+    from headrace_contract.resources.kinds import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An object, and the words of the refusal; None where it is admitted."""
+
+    says: str
+    kind: Kind
+    spec: dict[str, Any]
+    refused: str | None = None
+    rule: bool = True
+    """Whether a CEL rule decides it; else a bound of the schema does."""
+
+
+def pipeline(**changes: Any) -> dict[str, Any]:
+    """Return the smallest pipeline, with these members of its spec changed."""
+    return {"steps": [python()], "pools": [{"name": "main"}], **copy.deepcopy(changes)}
+
+
+def python(name: str = "draft", **changes: Any) -> dict[str, Any]:
+    return {"name": name, "type": "Python", "python": {"function": "work:draft"}, **changes}
+
+
+def tenant(**changes: Any) -> dict[str, Any]:
+    return {"namespaces": ["team-a"], **copy.deepcopy(changes)}
+
+
+def provider(**changes: Any) -> dict[str, Any]:
+    models = [{"name": "small", "classes": ["fast"]}]
+    return {"endpoint": "https://llm.acme.example/v1", "models": models, **copy.deepcopy(changes)}
+
+
+def _http(*headers: dict[str, str]) -> dict[str, Any]:
+    http = {"url": "https://acme.example/", "headers": list(headers)}
+    return pipeline(steps=[{"name": "ask", "type": "HTTP", "http": http}])
+
+
+def _pool(**changes: Any) -> dict[str, Any]:
+    return pipeline(pools=[{"name": "main", **changes}])
+
+
+def _llm(**changes: Any) -> dict[str, Any]:
+    llm = {"class": "fast", "prompt": "Say hello."}
+    return {"name": "draft", "type": "LLM", "llm": llm, **changes}
+
+
+SMALLEST = (
+    Case("the smallest pipeline", AGENT_PIPELINE, pipeline()),
+    Case("the smallest tenant", AGENT_TENANT, tenant()),
+    Case("the smallest provider", MODEL_PROVIDER, provider()),
+)
+
+_MEMBER = "each step must have exactly the member that its `type` names"
+_HEADER = "each header must have exactly one of `value` and `valueFromEnv`"
+_EGRESS = "each rule must have exactly one of `cidr` and `namespace`"
+_ENV = "names that begin with 'HEADRACE_' or 'OPENAI_' are set by headrace"
+_SCALING = "`minReplicas` must be at most `maxReplicas`"
+_BACKOFF = "`initial` must be at most `max`"
+_POSITIVE = "the duration must be longer than 0s"
+_CLASSES = "each class must be served by exactly one model of the provider"
+_CIDR = {"cidr": "203.0.113.0/24"}
+
+RULES = (
+    Case("an LLM step with `llm`", AGENT_PIPELINE, pipeline(steps=[_llm()])),
+    Case(
+        "an LLM step with `python`", AGENT_PIPELINE, pipeline(steps=[python(type="LLM")]), _MEMBER
+    ),
+    Case(
+        "a step with two members",
+        AGENT_PIPELINE,
+        pipeline(steps=[_llm(python={"function": "work:draft"})]),
+        _MEMBER,
+    ),
+    Case(
+        "a step with no member",
+        AGENT_PIPELINE,
+        pipeline(steps=[{"name": "draft", "type": "HTTP"}]),
+        _MEMBER,
+    ),
+    Case(
+        "a step after another",
+        AGENT_PIPELINE,
+        pipeline(steps=[python(), python("polish", dependsOn=["draft"])]),
+    ),
+    Case(
+        "a step after itself",
+        AGENT_PIPELINE,
+        pipeline(steps=[python(dependsOn=["draft"])]),
+        "a step must not depend on itself",
+    ),
+    Case("a header with a value", AGENT_PIPELINE, _http({"name": "Accept", "value": "text/plain"})),
+    Case(
+        "a header from the environment", AGENT_PIPELINE, _http({"name": "K", "valueFromEnv": "K"})
+    ),
+    Case("a header with nothing", AGENT_PIPELINE, _http({"name": "Accept"}), _HEADER),
+    Case(
+        "a header with both",
+        AGENT_PIPELINE,
+        _http({"name": "Accept", "value": "a", "valueFromEnv": "A"}),
+        _HEADER,
+    ),
+    Case("a range of addresses", AGENT_PIPELINE, pipeline(egress=[_CIDR])),
+    Case("a namespace", AGENT_PIPELINE, pipeline(egress=[{"namespace": "data"}])),
+    Case("egress to both", AGENT_PIPELINE, pipeline(egress=[{**_CIDR, "namespace": "a"}]), _EGRESS),
+    Case("egress to nothing", AGENT_PIPELINE, pipeline(egress=[{"ports": [443]}]), _EGRESS),
+    Case("a variable", AGENT_PIPELINE, _pool(env=[{"name": "MODE", "value": "fast"}])),
+    Case(
+        "a variable of headrace",
+        AGENT_PIPELINE,
+        _pool(env=[{"name": "HEADRACE_POOL", "value": "other"}]),
+        _ENV,
+    ),
+    Case(
+        "the key of the step",
+        AGENT_PIPELINE,
+        _pool(env=[{"name": "OPENAI_API_KEY", "value": "mine"}]),
+        _ENV,
+    ),
+    Case(
+        "as many workers at least as at most",
+        AGENT_PIPELINE,
+        _pool(scaling={"minReplicas": 3, "maxReplicas": 3}),
+    ),
+    Case(
+        "more workers at least than at most",
+        AGENT_PIPELINE,
+        _pool(scaling={"minReplicas": 4, "maxReplicas": 3}),
+        _SCALING,
+    ),
+    Case(
+        "more workers at least than the default allows",
+        AGENT_PIPELINE,
+        _pool(scaling={"minReplicas": 11}),
+        _SCALING,
+    ),
+    Case(
+        "a first wait as long as the longest",
+        AGENT_PIPELINE,
+        pipeline(retry={"backoff": {"initial": "1m", "max": "60s"}}),
+    ),
+    Case(
+        "a first wait beyond the longest",
+        AGENT_PIPELINE,
+        pipeline(retry={"backoff": {"initial": "61s"}}),
+        _BACKOFF,
+    ),
+    Case("a step of an hour and a half", AGENT_PIPELINE, pipeline(steps=[python(timeout="1h30m")])),
+    Case("a step without time", AGENT_PIPELINE, pipeline(steps=[python(timeout="0s")]), _POSITIVE),
+    Case(
+        "a run without time",
+        AGENT_PIPELINE,
+        pipeline(limits={"perRun": {"maxDuration": "0h0m"}}),
+        _POSITIVE,
+    ),
+    Case("results kept no time", AGENT_PIPELINE, pipeline(results={"ttl": "0s"}), _POSITIVE),
+    Case("a tenant with egress", AGENT_TENANT, tenant(allowed={"egress": [_CIDR]})),
+    Case(
+        "a tenant with egress to nothing", AGENT_TENANT, tenant(allowed={"egress": [{}]}), _EGRESS
+    ),
+    Case(
+        "models of classes of their own",
+        MODEL_PROVIDER,
+        provider(models=[{"name": "a", "classes": ["x"]}, {"name": "b", "classes": ["y"]}]),
+    ),
+    Case("a model of no class", MODEL_PROVIDER, provider(models=[{"name": "a"}])),
+    Case(
+        "a class of two models",
+        MODEL_PROVIDER,
+        provider(models=[{"name": "a", "classes": ["x"]}, {"name": "b", "classes": ["x"]}]),
+        _CLASSES,
+    ),
+    Case("no time to connect", MODEL_PROVIDER, provider(timeouts={"connect": "0s"}), _POSITIVE),
+    Case("no time to answer", MODEL_PROVIDER, provider(timeouts={"firstByte": "0s"}), _POSITIVE),
+    Case("no time for a call", MODEL_PROVIDER, provider(timeouts={"total": "0m"}), _POSITIVE),
+)
+
+BOUNDS = (
+    Case("no step", AGENT_PIPELINE, pipeline(steps=[]), "spec.steps", rule=False),
+    Case(
+        "a dash in a step's name",
+        AGENT_PIPELINE,
+        pipeline(steps=[python("first-draft")]),
+        "spec.steps[0].name",
+        rule=False,
+    ),
+    Case(
+        "days in a duration",
+        AGENT_PIPELINE,
+        pipeline(results={"ttl": "7d"}),
+        "spec.results.ttl",
+        rule=False,
+    ),
+    Case(
+        "an empty duration",
+        AGENT_PIPELINE,
+        _pool(scaling={"idleAfter": ""}),
+        "idleAfter",
+        rule=False,
+    ),
+    Case(
+        "two steps of one name",
+        AGENT_PIPELINE,
+        pipeline(steps=[python(), python()]),
+        "Duplicate value",
+        rule=False,
+    ),
+    Case("a tier of another day", AGENT_PIPELINE, pipeline(tier="Sync"), "spec.tier", rule=False),
+    Case(
+        "an endpoint by ftp", MODEL_PROVIDER, provider(endpoint="ftp://a"), "endpoint", rule=False
+    ),
+    Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces", rule=False),
+)
+ALL = (*SMALLEST, *RULES, *BOUNDS)
