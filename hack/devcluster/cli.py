@@ -1,10 +1,12 @@
 """The commands of `uv run hack/devcluster`."""
 
 import sys
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from devcluster import programs, progress
+from devcluster import cluster, programs, progress
 from devcluster.errors import DevclusterError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -13,6 +15,30 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 @app.callback()
 def about() -> None:
     """A kind cluster with KEDA for headrace's own tests and demonstrations."""  # noqa: D401 -- typer shows it as the help
+
+
+@app.command()
+def up() -> None:
+    """Bring up the cluster with KEDA, unless it is up."""
+    cluster.up()
+
+
+@app.command()
+def down() -> None:
+    """Take the cluster down without a trace; what was built stays in the cache."""
+    cluster.down()
+
+
+@app.command()
+def status() -> None:
+    """Show the nodes and KEDA; exit with 1 where no cluster is up."""
+    print(cluster.describe())
+
+
+@app.command()
+def load(archives: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Load image archives (docker-archive) onto every node."""
+    cluster.load(archives)
 
 
 @app.command("kube-binary")

@@ -69,13 +69,22 @@ def output(
     return done.stdout
 
 
-def succeeds(command: Command, *, env: Mapping[str, str] | None = None) -> bool:
-    """Say whether a program is there and ends with 0."""
+def succeeds(
+    command: Command, *, env: Mapping[str, str] | None = None, seconds: float | None = None
+) -> bool:
+    """Say whether a program is there and ends with 0, in time if a time is given."""
     try:
-        run(command, env=env)
-    except (CommandError, OSError):
+        done = subprocess.run(
+            [str(part) for part in command],
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=seconds,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
         return False
-    return True
+    return done.returncode == 0
 
 
 def until(what: str, seconds: float, ready: Callable[[], bool]) -> None:

@@ -1,0 +1,87 @@
+"""Our own node image, for machines without an image registry: built once, kept as a store."""
+
+import shutil
+from pathlib import Path
+from typing import Final
+
+from devcluster import (
+    cache,
+    component_images,
+    node_root,
+    places,
+    podman,
+    programs,
+    progress,
+    shell,
+    versions,
+)
+
+NAME: Final = f"localhost/kindest/node:v{versions.KUBERNETES}"
+
+_IMPORT: Final = """
+mount -t proc proc "$1/proc"
+mount --rbind /dev "$1/dev"
+mount --rbind /sys "$1/sys"
+mount -t tmpfs tmpfs "$1/run"
+mount -t tmpfs tmpfs "$1/tmp"
+mkdir "$1/tmp/images"
+mount --bind "$2" "$1/tmp/images"
+exec chroot "$1" /bin/sh -euc '
+    containerd --log-level error &
+    until ctr version >/dev/null 2>&1; do sleep 0.1; done
+    for archive in /tmp/images/*.tar; do
+        ctr --namespace k8s.io images import --all-platforms --digests \
+            --snapshotter overlayfs "$archive"
+    done
+    kill $!
+    wait
+'
+"""
+"""Run as PID 1 of a namespace of its own, so that nothing of it outlives it."""
+
+
+def store() -> Path:
+    """Return a Podman image store that holds the node image; build it if it is missing."""
+
+    def make(folder: Path) -> None:
+        with progress.step("building the node image (about 3 min after the programs)"):
+            _build(folder)
+
+    digest = cache.key(
+        programs.KUBE.key,
+        programs.KUBEADM.key,
+        programs.KIND.key,
+        programs.COREDNS.key,
+        programs.PAUSE.key,
+        *(places.PACKAGE / f"{m}.py" for m in ("node_root", "node_image", "component_images")),
+    )
+    return cache.once("node-image", f"{versions.KUBERNETES}-{digest}", make) / "store"
+
+
+def _build(folder: Path) -> None:
+    work, root = folder / "work", folder / "work/root"
+    archives = work / "archives"
+    archives.mkdir(parents=True)
+    node_root.make(root)
+    staging = work / "staging"
+    staging.mkdir()
+    for archive in component_images.write_all(staging):
+        archive.rename(archives / archive.name)
+    unshare = ["unshare", "--mount", "--pid", "--fork", "--kill-child"]
+    shell.run([*unshare, "/bin/sh", "-euc", _IMPORT, "import", root, archives])
+    _into_store(root, folder / "store", work)
+    shutil.rmtree(work)
+
+
+def _into_store(root: Path, store_folder: Path, work: Path) -> None:
+    packed = work / "root.tar"
+    shell.run(["tar", "--numeric-owner", "-C", root, "-cf", packed, "."])
+    changes = (
+        'ENTRYPOINT ["/usr/local/bin/entrypoint","/sbin/init"]',
+        "ENV container=docker",
+        "STOPSIGNAL SIGRTMIN+3",
+    )
+    shell.run(
+        ["podman", "import", *(f"--change={change}" for change in changes), packed, NAME],
+        env=podman.environment(work / "podman", store_folder),
+    )
