@@ -1,0 +1,114 @@
+"""
+Where an HTTP step may connect to. Pure: names are resolved elsewhere, once, and before.
+
+A NetworkPolicy says the same to the network; not every network listens.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from headrace_contract.compiled import CompiledEgress
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+
+# Where clouds tell a machine its secrets, beyond the link-local range that all of them share.
+_METADATA: Final = frozenset(
+    ipaddress.ip_address(text)
+    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
+)
+_NAT64: Final = (
+    ipaddress.IPv6Network("64:ff9b::/96"),
+    ipaddress.IPv6Network("64:ff9b:1::/48"),
+)
+_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
+
+
+class EgressRefusedError(Exception):
+    """The step wants to reach what it may not; the message says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """What the compiled pipeline opens."""
+
+    rules: Sequence[CompiledEgress]
+    allow_loopback: bool = False
+
+    def choose(self, host: str, port: int, addresses: Iterable[str]) -> str:
+        """Return the address to connect to; every address of the host must be harmless."""
+        found = [ipaddress.ip_address(address.partition("%")[0]) for address in addresses]
+        for address in found:
+            self._refuse_forbidden(host, address)
+        for address in found:
+            if self._opened(host, port, address):
+                return str(address)
+        message = f"No egress rule of the pipeline opens '{host}' at port {port}."
+        raise EgressRefusedError(message)
+
+    def _refuse_forbidden(self, host: str, address: Address) -> None:
+        for meant in _meanings(address):
+            if self.allow_loopback and meant.is_loopback:
+                continue
+            word = _forbidden(meant)
+            if word:
+                message = f"'{host}' is {word} address, which no rule can open."
+                raise EgressRefusedError(message)
+
+    def _opened(self, host: str, port: int, address: Address) -> bool:
+        if self.allow_loopback and address.is_loopback:
+            return True
+        return any(port in rule.ports and _within(rule, host, address) for rule in self.rules)
+
+
+def _within(rule: CompiledEgress, host: str, address: Address) -> bool:
+    if rule.namespace is not None:
+        name = host.lower().rstrip(".").removesuffix(".cluster.local")
+        return name.endswith(f".{rule.namespace}.svc")
+    if rule.cidr is None:
+        return False
+    network = ipaddress.ip_network(rule.cidr, strict=False)
+    return any(meant in network for meant in _plain(address))
+
+
+def _plain(address: Address) -> Iterator[Address]:
+    """Yield the address as a packet would carry it."""
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    yield mapped or address
+
+
+def _meanings(address: Address) -> Iterator[Address]:
+    """Yield the address and every IPv4 address that is hidden in it."""
+    yield address
+    if isinstance(address, ipaddress.IPv4Address):
+        return
+    if address.ipv4_mapped:
+        yield address.ipv4_mapped
+    if address.sixtofour:
+        yield address.sixtofour
+    if address.teredo:
+        yield from address.teredo
+    low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if any(address in network for network in _NAT64) or (
+        address in _COMPATIBLE and int(address) > 1
+    ):
+        yield low
+
+
+def _forbidden(address: Address) -> str | None:
+    return next((word for word, is_one in _FORBIDDEN if is_one(address)), None)
+
+
+_FORBIDDEN: Final[tuple[tuple[str, Callable[[Address], bool]], ...]] = (
+    ("a metadata", lambda address: address in _METADATA),
+    ("a loopback", lambda address: address.is_loopback),
+    ("a link-local", lambda address: address.is_link_local),
+    ("a multicast", lambda address: address.is_multicast),
+    ("an unspecified", lambda address: int(address) >> 24 == 0),  # 0.0.0.0/8, and `::`
+    ("a reserved", lambda address: address.version == 4 and address.is_reserved),  # noqa: PLR2004 -- NAT64 is "reserved" too
+)
