@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import lru_cache
 
-from jinja2 import StrictUndefined, TemplateError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from headrace_contract.check.references import VARIABLES, Chain, Scope, judge
@@ -42,10 +42,22 @@ def check_template(path: str, text: str, scope: Scope) -> list[Problem]:
 def _parsed(text: str) -> tuple[nodes.Template, tuple[Chain, ...]]:
     env = environment()
     tree = env.parse(text)
-    env.compile(tree, raw=True)  # only the compiler refuses unknown filters and tests
+    env.compile(tree, raw=True)  # refuses what only the compiler sees
+    _known(tree, env)
     unknown = meta.find_undeclared_variables(tree) - set(env.globals) - VARIABLES
     chains = dict.fromkeys([*((name,) for name in sorted(unknown)), *_chains(tree)])
     return tree, tuple(chains)
+
+
+def _known(tree: nodes.Template, env: ImmutableSandboxedEnvironment) -> None:
+    """Refuse unknown filters and tests; inside a condition the compiler leaves them to run time."""
+    for one in tree.find_all((nodes.Filter, nodes.Test)):
+        kind, known = (
+            ("filter", env.filters) if isinstance(one, nodes.Filter) else ("test", env.tests)
+        )
+        if one.name not in known:
+            msg = f"No {kind} named {one.name!r}"
+            raise TemplateSyntaxError(msg, one.lineno)
 
 
 def _chains(node: nodes.Node) -> Iterator[Chain]:
