@@ -1,0 +1,133 @@
+"""Carry out a plan in its order; what already is as wanted costs nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headrace_contract.names import LABEL_POOL
+from headrace_operator.apply.trim import hand_over_is_due
+from headrace_operator.errors import ClusterUnavailableError, GoneError, ReconcileError
+from headrace_operator.model.resource import DEPLOYMENTS, SCALED_OBJECTS, resource_of
+from headrace_operator.plan.match import matches
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from headrace_operator.model.resource import Resource
+    from headrace_operator.plan.build import LedgerPlan, Plan, PoolPlan
+    from headrace_operator.plan.stamp import Manifest
+
+Body = dict[str, Any]
+
+
+class Objects(Protocol):
+    """Where children are made and removed."""
+
+    async def apply(self, manifest: Manifest) -> Body: ...
+    async def create_at(self, manifest: Manifest, replicas: int) -> Body: ...
+    async def set_replicas(self, namespace: str, name: str, replicas: int) -> Body: ...
+    async def delete(
+        self, resource: Resource, namespace: str | None, name: str, uid: str
+    ) -> None: ...
+
+
+class Rows(Protocol):
+    """Where the ledger learns of a pipeline."""
+
+    async def put_pipeline(self, plan: LedgerPlan) -> None: ...
+
+
+class Children:
+    """The children of one pipeline as they were seen, and as our own writes answered."""
+
+    def __init__(self, bodies: Iterable[Mapping[str, Any]]) -> None:
+        self._bodies = {(one["kind"], one["metadata"]["name"]): one for one in bodies}
+        self.written: list[Body] = []
+
+    def get(self, kind: str, name: str) -> Mapping[str, Any] | None:
+        return self._bodies.get((kind, name))
+
+    def keep(self, body: Body) -> Body:
+        self._bodies[body["kind"], body["metadata"]["name"]] = body
+        self.written.append(body)
+        return body
+
+    def all(self) -> list[Mapping[str, Any]]:
+        return list(self._bodies.values())
+
+
+async def execute(plan: Plan, children: Children, objects: Objects, rows: Rows) -> None:
+    """
+    Make it so; one part that fails does not keep the others waiting.
+
+    The first failure is raised at the end, so that the pass says so and is made again.
+    """
+    failures: list[ReconcileError] = []
+    pools = {pool.workload: pool for pool in plan.ledger.pools}
+    broken: set[str] = set()
+    try:
+        await rows.put_pipeline(plan.ledger)
+    except ReconcileError as exc:
+        failures.append(exc)
+    for manifest in plan.manifests:
+        if manifest.resource is SCALED_OBJECTS and manifest.name in broken:
+            continue  # KEDA must not hold a count that was not handed over
+        try:
+            await _make(manifest, pools.get(manifest.name), children, objects)
+        except ReconcileError as exc:
+            failures.append(exc)
+            broken.add(manifest.name)
+        except GoneError as exc:
+            msg = f"{manifest.resource.kind} '{manifest.name}' cannot be made: {exc}"
+            failures.append(ClusterUnavailableError(msg))
+            broken.add(manifest.name)
+    if failures:
+        raise failures[0]
+
+
+async def prune(
+    plan: Plan, children: Children, draining: Collection[str], objects: Objects
+) -> None:
+    """Delete what is ours and in no plan, but for pools that still have unfinished tasks."""
+    wanted = {(one.resource.kind, one.name) for one in plan.manifests}
+    for body in children.all():
+        metadata = body["metadata"]
+        if (body["kind"], metadata["name"]) in wanted or metadata.get("deletionTimestamp"):
+            continue
+        if (metadata.get("labels") or {}).get(LABEL_POOL) in draining:
+            continue
+        resource = resource_of(dict(body))
+        await objects.delete(resource, metadata["namespace"], metadata["name"], metadata["uid"])
+
+
+async def _make(
+    manifest: Manifest, pool: PoolPlan | None, children: Children, objects: Objects
+) -> None:
+    observed = children.get(manifest.resource.kind, manifest.name)
+    if manifest.resource is DEPLOYMENTS and pool is not None:
+        await _make_workload(manifest, pool, children, objects)
+    elif observed is None or not matches(manifest.body, observed):
+        children.keep(await objects.apply(manifest))
+
+
+async def _make_workload(
+    manifest: Manifest, pool: PoolPlan, children: Children, objects: Objects
+) -> None:
+    """
+    Make a Deployment whose count is never ours.
+
+    Without `replicas` it would start one pod before KEDA acts. So the owner of the count creates
+    it, we apply everything else, and that owner then lets go of all but the count.
+    """
+    observed = children.get(manifest.resource.kind, manifest.name)
+    start = pool.fixed_replicas or 0
+    if observed is None:
+        observed = children.keep(await objects.create_at(manifest, start))
+    if not matches(manifest.body, observed):
+        observed = children.keep(await objects.apply(manifest))
+    count = observed["spec"].get("replicas", 0)
+    if pool.fixed_replicas is not None and count != pool.fixed_replicas:
+        count = pool.fixed_replicas
+    elif not hand_over_is_due(observed):
+        return
+    children.keep(await objects.set_replicas(manifest.namespace, manifest.name, count))

@@ -1,0 +1,192 @@
+"""The ledger as the operator needs it: plans and specs in, our errors out."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from headrace_contract.resources.agent_pipeline import Backlog
+from headrace_ledger.records import (
+    EdgeRow,
+    PipelineRow,
+    PoolRow,
+    ProviderRow,
+    TenantRow,
+)
+from headrace_operator.apply.errors import ledger_errors
+from headrace_operator.plan.stamp import digest
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+
+    from headrace_ledger.client import Ledger
+
+    from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_ledger.records import (
+        PoolCounts,
+    )
+    from headrace_operator.model.identity import Identity
+    from headrace_operator.model.tenancy import Tenant
+    from headrace_operator.plan.build import LedgerPlan
+
+DEADLINE_SECONDS: Final = 10.0
+
+
+class LedgerRows:
+    """Connects when first used, and again after it could not; remembers what it wrote."""
+
+    def __init__(self, connect: Callable[[], Coroutine[None, None, Ledger]]) -> None:
+        self._connect = connect
+        self._ledger: Ledger | None = None
+        self._connecting = asyncio.Lock()
+        self._written: dict[str, str] = {}
+
+    async def close(self) -> None:
+        if self._ledger is not None:
+            await self._ledger.close()
+
+    async def check(self) -> None:
+        """Raise unless the ledger is there and its schema is new enough."""
+        async with self._door() as ledger:
+            await ledger.check()
+
+    async def put_pipeline(self, plan: LedgerPlan) -> None:
+        """Write the row of a version, unless this very row was the last that we wrote."""
+        row = pipeline_row(plan)
+        if self._written.get(row.uid) == (mark := digest(repr(row))):
+            return
+        async with self._door() as ledger:
+            await ledger.put_pipeline(row)
+        self._written[row.uid] = mark
+
+    async def put_tenant(self, tenant: Tenant, held: Sequence[str]) -> None:
+        uid = tenant.identity.uid
+        row = TenantRow(tenant.name, uid, tuple(held), tenant.spec.stop_policy)
+        if self._written.get(uid) == (mark := digest(repr(row))):
+            return
+        async with self._door() as ledger:
+            await ledger.put_tenant(row)
+        self._written[uid] = mark
+
+    async def put_provider(self, identity: Identity, spec: ModelProviderSpec) -> None:
+        text = spec.model_dump_json(by_alias=True)
+        row = ProviderRow(identity.name, identity.uid, text, digest(text))
+        if self._written.get(identity.uid) == (mark := digest(repr(row))):
+            return
+        async with self._door() as ledger:
+            await ledger.put_provider(row)
+        self._written[identity.uid] = mark
+
+    async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
+        """Hold a pipeline for good; say how many steps run and how many runs are unfinished."""
+        self._written.pop(uid, None)
+        async with self._door() as ledger:
+            remaining = await ledger.drain_pipeline(uid, tenant)
+        return remaining.running, remaining.unfinished
+
+    async def delete_pipeline(self, uid: str, tenant: str) -> None:
+        self._written.pop(uid, None)
+        async with self._door() as ledger:
+            await ledger.delete_pipeline(uid, tenant)
+
+    async def delete_tenant(self, name: str, uid: str) -> None:
+        self._written.pop(uid, None)
+        async with self._door() as ledger:
+            await ledger.delete_tenant(name, uid)
+
+    async def delete_provider(self, name: str, uid: str) -> None:
+        self._written.pop(uid, None)
+        async with self._door() as ledger:
+            await ledger.delete_provider(name, uid)
+
+    async def pipelines(self) -> set[tuple[str, str]]:
+        """List (tenant, UID) of every pipeline that has rows."""
+        async with self._door() as ledger:
+            return set(await ledger.pipeline_uids())
+
+    async def tenants(self) -> set[tuple[str, str]]:
+        """List (name, UID) of every tenant that has a row."""
+        async with self._door() as ledger:
+            return {(one.tenant, one.uid) for one in await ledger.tenants()}
+
+    async def providers(self) -> set[tuple[str, str]]:
+        """List (name, UID) of every provider that has a row."""
+        async with self._door() as ledger:
+            return {(one.name, one.uid) for one in await ledger.providers()}
+
+    async def backlogs(self) -> dict[tuple[str, str], Backlog]:
+        """Count the tasks of every pipeline, by (namespace, name), in one call."""
+        async with self._door() as ledger:
+            return _summed(await ledger.counts())
+
+    async def draining(self, namespace: str, pipeline: str) -> set[str]:
+        """Name the pools that left the spec and still have unfinished tasks."""
+        async with self._door() as ledger:
+            pools = await ledger.pools()
+        return {
+            pool.pool
+            for pool in pools
+            if pool.draining and (pool.namespace, pool.pipeline) == (namespace, pipeline)
+        }
+
+    def forget(self, uid: str) -> None:
+        """Write the row of this UID again, whatever was written before."""
+        self._written.pop(uid, None)
+
+    @asynccontextmanager
+    async def _door(self) -> AsyncIterator[Ledger]:
+        """Lend the client for one call that ends in time, connecting it first if need be."""
+        with ledger_errors():
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                async with self._connecting:
+                    if self._ledger is None:
+                        self._ledger = await self._connect()
+                yield self._ledger
+
+
+def pipeline_row(plan: LedgerPlan) -> PipelineRow:
+    """Say a plan in the ledger's words."""
+    compiled = plan.compiled
+    return PipelineRow(
+        tenant=compiled.tenant,
+        uid=compiled.uid,
+        namespace=compiled.namespace,
+        name=compiled.name,
+        generation=compiled.generation,
+        digest=compiled.digest,
+        compiled=compiled.model_dump_json(),
+        service_account=plan.service_account,
+        stop_policy=plan.stop_policy,
+        steps=tuple(
+            EdgeRow(step.name, step.type, step.pool, tuple(step.depends_on), step.timeout_seconds)
+            for step in compiled.steps
+        ),
+        pools=tuple(
+            PoolRow(pool.name, pool.concurrency_per_worker, pool.max_replicas, pool.workload)
+            for pool in plan.pools
+        ),
+        max_attempts=compiled.retry.max_attempts,
+        backoff_initial_seconds=compiled.retry.initial_seconds,
+        backoff_max_seconds=compiled.retry.max_seconds,
+        max_concurrent_runs=compiled.max_concurrent_runs,
+        run_seconds=compiled.run_seconds,
+        result_seconds=compiled.result_seconds,
+    )
+
+
+def _summed(counts: Sequence[PoolCounts]) -> dict[tuple[str, str], Backlog]:
+    sums: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+    for one in counts:
+        key = one.namespace, one.pipeline
+        had = sums.get(key, (0, 0, 0, 0))
+        sums[key] = (
+            had[0] + max(0, one.runnable),
+            had[1] + max(0, one.running),
+            had[2] + max(0, one.parked),
+            had[3] + max(0, one.dead),
+        )
+    return {
+        key: Backlog(runnable=each[0], running=each[1], parked=each[2], dead=each[3])
+        for key, each in sums.items()
+    }

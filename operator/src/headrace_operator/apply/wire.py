@@ -1,0 +1,126 @@
+"""Requests to the API server as dicts: the typed methods of the client refuse them."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from headrace_operator.apply.errors import kube_errors, of_status
+from headrace_operator.errors import ReconcileError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kubernetes.aio.client import ApiClient
+
+    from headrace_operator.apply.bucket import Bucket
+    from headrace_operator.metrics import Metrics
+
+TIMEOUT_SECONDS: Final = 30
+APPLY: Final = "application/apply-patch+yaml"
+PAGE: Final = 500
+_SUCCESS: Final = range(200, 300)
+
+
+class Wire:
+    """One connection pool, one rate of writes, one table of errors."""
+
+    def __init__(self, client: ApiClient, bucket: Bucket, metrics: Metrics) -> None:
+        self._client = client
+        self._bucket = bucket
+        self._metrics = metrics
+
+    async def close(self) -> None:
+        await self._client.close()
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """Read an object, a list or a document of discovery."""
+        return await self._send("GET", path, query=query)
+
+    async def list(self, path: str, selector: str | None = None) -> list[dict[str, Any]]:
+        """Read a collection page by page, consistently: never from a cache that may be old."""
+        query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
+        items: list[dict[str, Any]] = []
+        while True:
+            page = await self.get(path, query)
+            # Items of a list carry neither kind nor apiVersion.
+            kind = page["kind"].removesuffix("List")
+            items += [
+                {**one, "kind": kind, "apiVersion": page["apiVersion"]} for one in page["items"]
+            ]
+            following = page["metadata"].get("continue")
+            if not following:
+                return items
+            query = {**query, "continue": following}
+
+    async def apply(self, path: str, body: dict[str, Any], manager: str) -> dict[str, Any]:
+        """Own exactly these fields, by force: what others wrote there was not theirs to write."""
+        query = {"fieldManager": manager, "force": "true"}
+        return await self._write("PATCH", path, body, query=query, content=APPLY)
+
+    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._write("POST", path, body)
+
+    async def put(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        return await self._write("PUT", path, body)
+
+    async def delete(self, path: str, uid: str) -> None:
+        """Delete this very object: another one of the same name stays."""
+        body = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+        await self._write("DELETE", path, body)
+
+    async def _write(
+        self,
+        verb: str,
+        path: str,
+        body: dict[str, Any],
+        *,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+    ) -> dict[str, Any]:
+        await self._bucket.take()
+        code = "0"
+        try:
+            answer = await self._send(verb, path, body=body, query=query, content=content)
+            code = "2xx"
+        except ReconcileError as exc:
+            code = type(exc).__name__
+            raise
+        finally:
+            self._metrics.writes.labels(verb, _plural(path), code).inc()
+        return answer
+
+    async def _send(
+        self,
+        verb: str,
+        path: str,
+        *,
+        body: dict[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+        content: str = "application/json",
+    ) -> dict[str, Any]:
+        headers = {"Accept": "application/json", "Content-Type": content}
+        with kube_errors():
+            request = await self._client.param_serialize(
+                verb,
+                path,
+                query_params=list((query or {}).items()),
+                header_params=headers,
+                body=body,
+                auth_settings=["BearerToken"],
+            )
+            response = await self._client.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
+            data: bytes = await response.read()
+        if response.status not in _SUCCESS:
+            raise of_status(response.status, data, response.headers)
+        answer: dict[str, Any] = json.loads(data)
+        return answer
+
+
+def _plural(path: str) -> str:
+    """Tell the kind of a path for a metric: names of objects must never become labels."""
+    parts = path.split("/")
+    start = 3 if parts[1] == "api" else 4
+    if len(parts) > start + 2 and parts[start] == "namespaces":
+        start += 2
+    return parts[start]

@@ -1,0 +1,57 @@
+"""Everything that one pass knows, gathered once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headrace_contract.problem import Problem
+    from headrace_contract.resources.agent_pipeline import AgentPipelineSpec, Backlog
+    from headrace_contract.resources.agent_tenant import AgentTenantSpec
+    from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_operator.model.identity import Identity
+    from headrace_operator.model.tenancy import Tenant
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineSeen:
+    """A pipeline and what it hangs on."""
+
+    identity: Identity
+    status: Mapping[str, Any]
+    """As we left it the last time."""
+    spec: AgentPipelineSpec | None
+    problems: tuple[Problem, ...]
+    tenant: Tenant | None
+    providers: Mapping[str, ModelProviderSpec]
+    keda: bool
+    backlog: Backlog | None
+    """None while nobody could count."""
+    children: tuple[Mapping[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TenantSeen:
+    """A tenant, what it holds, and what it lost to older ones."""
+
+    identity: Identity
+    status: Mapping[str, Any]
+    spec: AgentTenantSpec | None
+    problems: tuple[Problem, ...]
+    held: tuple[str, ...] = ()
+    lost: Mapping[str, str] = field(default_factory=dict)
+    pipelines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSeen:
+    """A provider and how many lean on it."""
+
+    identity: Identity
+    status: Mapping[str, Any]
+    spec: ModelProviderSpec | None
+    problems: tuple[Problem, ...]
+    pipelines: int = 0

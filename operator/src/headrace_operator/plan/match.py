@@ -1,0 +1,55 @@
+"""Whether an observed object already is what a manifest wants: then nothing is sent."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+_KEYS: Final = ("name", "uid", "mountPath", "containerPort")
+_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
+_SCALE: Final = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGT", start=1)},
+    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGT", start=1)},
+}
+
+
+def matches(wanted: object, observed: object) -> bool:
+    """Say whether all that is wanted is there; what others added beside it does not matter."""
+    if isinstance(wanted, Mapping):
+        return isinstance(observed, Mapping) and all(
+            matches(value, observed.get(key)) for key, value in wanted.items()
+        )
+    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
+        return isinstance(observed, Sequence) and _lists_match(wanted, observed)
+    if wanted == "" and observed is None:
+        return True  # the API server drops empty strings
+    return wanted == observed or _same_quantity(wanted, observed)
+
+
+def _lists_match(wanted: Sequence[Any], observed: Sequence[Any]) -> bool:
+    key = next((key for key in _KEYS if wanted and _keyed(wanted, key)), None)
+    if key is None or not _keyed(observed, key):
+        # An atomic list is ours as a whole.
+        return len(wanted) == len(observed) and all(map(matches, wanted, observed))
+    there = {item[key]: item for item in observed}
+    return all(matches(item, there.get(item[key])) for item in wanted)
+
+
+def _keyed(items: Sequence[Any], key: str) -> bool:
+    return all(isinstance(item, Mapping) and key in item for item in items)
+
+
+def _same_quantity(wanted: object, observed: object) -> bool:
+    """Compare '1000m' and '1', which the API server takes for the same."""
+    if not isinstance(wanted, str) or not isinstance(observed, str):
+        return False
+    left, right = _QUANTITY.fullmatch(wanted), _QUANTITY.fullmatch(observed)
+    return left is not None and right is not None and _amount(left) == _amount(right)
+
+
+def _amount(quantity: re.Match[str]) -> Decimal:
+    return Decimal(quantity[1]) * _SCALE[quantity[2] or ""]
