@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -144,6 +145,12 @@ class Stage:
             lambda: self.step(door, pipeline, run, step)["state"] == state,
             60,
         )
+
+    def events(self, door: Door, pipeline: str, run: str) -> list[dict]:
+        """Return all events of a run that is over: then the stream ends by itself."""
+        path = f"/v1/namespaces/{self.name}/pipelines/{pipeline}/runs/{run}/events"
+        answer = door.request("GET", path).raise_for_status()
+        return [json.loads(x[5:]) for x in answer.text.splitlines() if x.startswith("data:")]
 
     def workers(self, pipeline: str) -> tuple[int, int]:
         """Return how many workers are wanted and how many are ready."""
