@@ -37,7 +37,7 @@ def status() -> None:
 
 @app.command()
 def load(archives: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Load image archives (docker-archive) onto every node."""
+    """Load image archives (docker-archive) onto the workers."""
     cluster.load(archives)
 
 

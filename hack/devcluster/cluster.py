@@ -14,7 +14,8 @@ _READY: Final = places.STATE / "ready"
 """There only when `up` came to its end, so that half a cluster is never taken for a whole one."""
 
 _MODULES: Final = Path("/lib/modules")
-_EVALUATION: Final = (f"{places.CLUSTER}-worker", "/var/lib/headrace-eval")
+_WORKERS: Final = (f"{places.CLUSTER}-worker", f"{places.CLUSTER}-worker2")
+_EVALUATION: Final = (_WORKERS[0], "/var/lib/headrace-eval")
 """The node and the folder of the demonstration's database: no volume provisioner is here."""
 
 
@@ -68,7 +69,7 @@ def describe() -> str:
 
 
 def load(archives: list[Path]) -> None:
-    """Put the images of these archives onto every node."""
+    """Put the images of these archives onto the workers, where all pods of ours run."""
     _load(_running(), archives)
 
 
@@ -126,7 +127,7 @@ def _wait_for_nodes(engine: Engine) -> None:
 
 
 def _load(engine: Engine, archives: list[Path]) -> None:
-    _kind(engine, "load", "image-archive", *archives)
+    _kind(engine, "load", "image-archive", *archives, f"--nodes={','.join(_WORKERS)}")
 
 
 def _kind(engine: Engine, *arguments: str | Path, stdin: str | None = None) -> str:

@@ -94,8 +94,14 @@ def _reaches_registry(program: str) -> bool:
             ["docker", *inspect], seconds=_PATIENCE
         )
     with tempfile.TemporaryDirectory() as folder:
-        apart = ["podman", "--root", f"{folder}/root", "--runroot", f"{folder}/run"]
-        return shell.succeeds([*apart, *inspect], seconds=_PATIENCE)
+        settings = Path(folder, "containers.conf")
+        settings.write_text(f'[network]\nnetwork_config_dir = "{folder}/networks"\n')
+        apart = ["--root", f"{folder}/root", "--runroot", f"{folder}/run", "--storage-driver=vfs"]
+        return shell.succeeds(
+            ["podman", *apart, *inspect],
+            env={"CONTAINERS_CONF": str(settings)},
+            seconds=_PATIENCE,
+        )
 
 
 def _engine(name: str) -> Engine:
