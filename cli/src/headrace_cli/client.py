@@ -33,7 +33,7 @@ _RESUMES: Final = 20  # times that a dropped event stream is taken up again
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One event of a run; `id` is empty for what cannot be replayed (token deltas)."""
+    """One event of a run; `id` is the number of the latest durable one, to resume from."""
 
     id: str
     type: str

@@ -28,7 +28,7 @@ async def watched(client: GatewayClient, where: tuple[str, str, str], show: Show
 
 def tell_json(event: Happening) -> None:
     """Print an event as one line of JSON: what `-o json` makes of a followed run."""
-    whole = event.data if event.id else {"type": event.type, **event.data}
+    whole = {"type": event.type, **event.data}
     say(json.dumps(whole, ensure_ascii=False))
 
 
