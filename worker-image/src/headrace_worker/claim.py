@@ -44,9 +44,8 @@ class Claims:
             log.error("The claim was refused.", extra={"error": str(exc)})  # noqa: TRY400 -- a stack says nothing here
             await asyncio.sleep(self._world.rng.uniform(0.5, 1.0) * REFUSED_SECONDS)
             return []
-        finally:
-            self._wait = self._profile.poll_seconds
         self.answered.set()
+        self._wait = self._profile.poll_seconds
         self._withdraw(slots, answer)
         hasty = self._world.monotonic() - asked < min(HASTY_SECONDS, request.wait_seconds)
         if not answer.leases and hasty:

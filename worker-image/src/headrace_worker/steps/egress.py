@@ -47,7 +47,7 @@ class Egress:
             self._refuse_forbidden(host, address)
         for address in found:
             if self._opened(host, port, address):
-                return str(address)
+                return str(_plain(address))
         message = f"No egress rule of the pipeline opens '{host}' at port {port}."
         raise EgressRefusedError(message)
 
@@ -72,14 +72,13 @@ def _within(rule: CompiledEgress, host: str, address: Address) -> bool:
         return name.endswith(f".{rule.namespace}.svc")
     if rule.cidr is None:
         return False
-    network = ipaddress.ip_network(rule.cidr, strict=False)
-    return any(meant in network for meant in _plain(address))
+    return _plain(address) in ipaddress.ip_network(rule.cidr, strict=False)
 
 
-def _plain(address: Address) -> Iterator[Address]:
-    """Yield the address as a packet would carry it."""
+def _plain(address: Address) -> Address:
+    """Return the address as a packet would carry it."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    yield mapped or address
+    return mapped or address
 
 
 def _meanings(address: Address) -> Iterator[Address]:
