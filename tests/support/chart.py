@@ -1,0 +1,53 @@
+"""The chart, rendered by Helm's own library: no cluster, no binary, no network."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+CHART: Final = Path(__file__).parents[2] / "charts" / "headrace"
+NAMESPACE: Final = "headrace-system"
+Object = dict[str, Any]
+
+
+class Rendered:
+    """Everything that one install would apply."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.notes = texts["headrace/templates/NOTES.txt"]
+        manifests = (text for name, text in texts.items() if not name.endswith(".txt"))
+        self.objects = [one for text in manifests for one in yaml.safe_load_all(text) if one]
+
+    def of_kind(self, kind: str) -> list[Object]:
+        return [one for one in self.objects if one["kind"] == kind]
+
+    def only(self, kind: str, name: str) -> Object:
+        [found] = [one for one in self.of_kind(kind) if one["metadata"]["name"] == name]
+        return found
+
+    def pods(self) -> Iterator[tuple[str, Object]]:
+        """Yield the name and the pod's spec of everything that runs."""
+        for one in (*self.of_kind("Deployment"), *self.of_kind("Job")):
+            yield one["metadata"]["name"], one["spec"]["template"]["spec"]
+
+
+def render(values: Mapping[str, Any] | None = None, namespace: str = NAMESPACE) -> Rendered:
+    """Render with these values over the defaults; raise what Helm would say if it refuses them."""
+    return Rendered(json.loads(_texts(json.dumps(values or {}), namespace)))
+
+
+@functools.cache
+def _texts(values: str, namespace: str) -> str:
+    import helm_python  # noqa: PLC0415 -- 85 MB that only these tests need
+
+    with helm_python.Chart.load(str(CHART)) as chart:
+        given = json.loads(values)
+        chart.validate_schema(chart.merge_values(given))
+        return json.dumps(chart.render(given, name="headrace", namespace=namespace))
