@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,15 +15,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NOWHERE: Final[Registry[Any]] = Registry()  # it retrieves nothing
+FENCED: Final = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 TOLD: Final = 5
 
 
 def parse_answer(text: str) -> Any:
-    """Parse JSON, also when the model wrapped it in a fenced block; raise ValueError."""
-    bare = text.strip()
-    if bare.startswith("```"):
-        bare = bare.partition("\n")[2].rpartition("```")[0]
-    return json.loads(bare)
+    """Parse JSON, also from a fenced block with words around it; raise ValueError."""
+    fenced = FENCED.search(text)
+    return json.loads(fenced.group(1) if fenced else text)
 
 
 def faults(schema: Mapping[str, Any], value: Any) -> list[str]:
