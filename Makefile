@@ -6,7 +6,7 @@ SHELL := /usr/bin/env bash
 .SHELLFLAGS := -euo pipefail -c
 # uv may have been installed by `make setup` a moment ago, beside the checkout's other tools.
 export PATH := $(CURDIR)/.headrace/bin:$(PATH)
-GENERATED := crds docs/reference charts/headrace/files gateway/src/headrace_gateway/proto
+GENERATED := crds docs/reference charts/headrace/files gateway/src/headrace_gateway/externalscaler*
 
 ##@ Every day
 help: ## Show this list.
@@ -47,11 +47,11 @@ verify: manifests check ## Check, then prove that nothing generated has drifted.
 ##@ With a cluster
 up: setup ## Bring up the kind cluster with KEDA and headrace; its kubeconfig is .devcluster/kubeconfig.
 	uv run --no-sync hack/devcluster up
-	uv run --no-sync hack/images
+	uv run --no-sync hack/devcluster images
 	uv run --no-sync hack/install.py
 
 images: setup ## Build the images (operator, gateway, worker, tools) and load them into the cluster.
-	uv run --no-sync hack/images
+	uv run --no-sync hack/devcluster images
 
 down: setup ## Take the cluster down without a trace.
 	uv run --no-sync hack/devcluster down

@@ -17,7 +17,7 @@ ROOT: Final = Path(__file__).resolve().parents[1]
 CANNOT: Final = 3  # what `hack/devcluster` says where no cluster can be had
 CLUSTER: Final = (
     ("hack/devcluster", "up"),
-    ("hack/images",),
+    ("hack/devcluster", "images"),
     ("hack/install.py",),
 )
 
