@@ -104,7 +104,7 @@ def failure(
     told: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     message = told.get("message") or body.get("title") or f"The model endpoint answered {status}."
     words = (body.get("reason"), told.get("code"), told.get("type"))
-    known = next((ErrorClass(word) for word in words if str(word) in _CLASSES), None)
+    known = next((ErrorClass(str(word)) for word in words if str(word) in _CLASSES), None)
     error_class = known or _BY_STATUS.get(status, ErrorClass.PROVIDER_ERROR)
     return StepFailedError(error_class, str(message), retry_after=retry_after)
 
