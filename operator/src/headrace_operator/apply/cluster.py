@@ -90,6 +90,10 @@ class KubeCluster:
     async def pods(self, namespace: str, pipeline: str) -> list[dict[str, Any]]:
         return await self._wire.list(PODS.path(namespace), f"{LABEL_PIPELINE}={pipeline}")
 
+    async def ping(self) -> None:
+        """Raise unless the API server answers."""
+        await self._wire.get("/version")
+
     async def serves(self, resource: Resource) -> bool:
         """Say whether the API server knows a kind."""
         try:

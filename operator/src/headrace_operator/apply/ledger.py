@@ -6,6 +6,7 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
+from headrace_contract.names import PLATFORM_TENANT
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_ledger.records import (
     EdgeRow,
@@ -108,7 +109,8 @@ class LedgerRows:
     async def tenants(self) -> set[tuple[str, str]]:
         """List (name, UID) of every tenant that has a row."""
         async with self._door() as ledger:
-            return {(one.tenant, one.uid) for one in await ledger.tenants()}
+            rows = await ledger.tenants()
+        return {(one.tenant, one.uid) for one in rows if one.tenant != PLATFORM_TENANT}
 
     async def providers(self) -> set[tuple[str, str]]:
         """List (name, UID) of every provider that has a row."""

@@ -1,0 +1,110 @@
+"""What the API server was last heard to hold; passes read from here and from nowhere else."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from headrace_contract.names import LABEL_PIPELINE
+from headrace_operator.apply.trim import trim
+from headrace_operator.model.resource import BY_KIND, OURS, PIPELINES, Key
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MOST_BURIED: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One object, kept as text: a tenth of the memory of its dicts."""
+
+    uid: str
+    version: int
+    text: bytes
+
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = json.loads(self.text)
+        return body
+
+
+class Cache:
+    """
+    Objects by key, newest version wins, whoever brings it: a watch, a list, our own write.
+
+    Every method says whether it was news; what is none costs no pass.
+    """
+
+    def __init__(self) -> None:
+        self._kinds: defaultdict[str, dict[Key, Entry]] = defaultdict(dict)
+        self._children: defaultdict[Key, set[Key]] = defaultdict(set)
+        self._buried: dict[str, None] = {}
+
+    def saw(self, body: Mapping[str, Any]) -> bool:
+        """Keep an object unless something newer is known of it."""
+        key, entry = key_of(body), _entry(body)
+        known = self._kinds[key.kind].get(key)
+        if entry.uid in self._buried:
+            return False  # an answer to our own write that came after its deletion
+        if known is not None and known.uid == entry.uid and known.version >= entry.version:
+            return False
+        self._kinds[key.kind][key] = entry
+        owner = owner_of(body)
+        if owner is not None:
+            self._children[owner].add(key)
+        return True
+
+    def lost(self, key: Key, uid: str) -> bool:
+        """Forget an object; another one of the same name stays."""
+        self._bury(uid)
+        known = self._kinds[key.kind].get(key)
+        if known is None or known.uid != uid:
+            return False
+        owner = owner_of(known.body())
+        del self._kinds[key.kind][key]
+        if owner is not None:
+            self._children[owner].discard(key)
+            if not self._children[owner]:
+                del self._children[owner]
+        return True
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        entry = self._kinds[key.kind].get(key)
+        return None if entry is None else entry.body()
+
+    def children(self, owner: Key) -> list[dict[str, Any]]:
+        """Return what carries the label of a pipeline, in a stable order."""
+        keys = sorted(self._children.get(owner, ()))
+        return [self._kinds[key.kind][key].body() for key in keys]
+
+    def of_kind(self, kind: str) -> list[tuple[Key, Entry]]:
+        return list(self._kinds[kind].items())
+
+    def count(self, kind: str) -> int:
+        return len(self._kinds[kind])
+
+    def _bury(self, uid: str) -> None:
+        self._buried[uid] = None
+        while len(self._buried) > MOST_BURIED:
+            del self._buried[next(iter(self._buried))]
+
+
+def key_of(body: Mapping[str, Any]) -> Key:
+    metadata = body["metadata"]
+    return Key(body["kind"], metadata.get("namespace"), metadata["name"])
+
+
+def owner_of(body: Mapping[str, Any]) -> Key | None:
+    """Say which pipeline a child belongs to, by our label; None for what users write."""
+    if BY_KIND.get(body["kind"]) in OURS:
+        return None
+    name = (body["metadata"].get("labels") or {}).get(LABEL_PIPELINE)
+    return None if name is None else Key(PIPELINES.kind, body["metadata"]["namespace"], name)
+
+
+def _entry(body: Mapping[str, Any]) -> Entry:
+    metadata = body["metadata"]
+    text = json.dumps(trim(body), separators=(",", ":")).encode()
+    return Entry(metadata["uid"], int(metadata["resourceVersion"]), text)

@@ -1,0 +1,129 @@
+"""All reads of a pass, once; they cost no request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from headrace_contract.resources.agent_pipeline import Backlog
+from headrace_operator.model.identity import Identity
+from headrace_operator.model.parse import (
+    judge_pipeline,
+    parse_pipeline,
+    parse_provider,
+    parse_tenant,
+)
+from headrace_operator.model.resource import PIPELINES, PROVIDERS, TENANTS, Key
+from headrace_operator.model.seen import PipelineSeen, ProviderSeen, TenantSeen
+from headrace_operator.model.tenancy import Tenant, holder, holdings
+from headrace_operator.plan.admit import wanted_providers
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from headrace_contract.problem import Problem
+    from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
+    from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_operator.reconcile.cache import Entry
+    from headrace_operator.reconcile.world import World
+
+
+def gather_pipeline(key: Key, world: World) -> PipelineSeen | None:
+    """Return what is known of a pipeline; None if it is gone."""
+    body = world.cache.get(key)
+    if body is None:
+        return None
+    identity = Identity.of(body)
+    spec, problems = _judged(identity, body, world)
+    return PipelineSeen(
+        identity=identity,
+        status=body.get("status") or {},
+        spec=spec,
+        problems=problems,
+        tenant=_tenant(spec, identity, world),
+        providers=_providers(spec, world),
+        keda=world.board.keda,
+        backlog=_backlog(identity, world),
+        children=tuple(world.cache.children(key)),
+    )
+
+
+def gather_tenant(key: Key, world: World) -> TenantSeen | None:
+    body = world.cache.get(key)
+    if body is None:
+        return None
+    identity, status = Identity.of(body), body.get("status") or {}
+    spec = parse_tenant(body)
+    if isinstance(spec, list):
+        return TenantSeen(identity, status, None, tuple(spec))
+    held, lost = holdings(Tenant(identity, spec), tenants(world))
+    return TenantSeen(identity, status, spec, (), held, lost, len(pipelines_in(set(held), world)))
+
+
+def gather_provider(key: Key, world: World) -> ProviderSeen | None:
+    body = world.cache.get(key)
+    if body is None:
+        return None
+    spec = parse_provider(body)
+    parsed, problems = (None, tuple(spec)) if isinstance(spec, list) else (spec, ())
+    count = sum(1 for leans in world.board.leans.values() if key in leans)
+    return ProviderSeen(Identity.of(body), body.get("status") or {}, parsed, problems, count)
+
+
+def tenants(world: World) -> list[Tenant]:
+    """Return every tenant whose spec parses."""
+    found = (_read(entry, world) for _, entry in world.cache.of_kind(TENANTS.kind))
+    return [tenant for tenant in found if tenant is not None]
+
+
+def _read(entry: Entry, world: World) -> Tenant | None:
+    """Read a tenant once per version, since every pass over a pipeline asks for all of them."""
+    kept = world.board.tenants.get(entry.uid)
+    if kept is None or kept[0] != entry.version:
+        body = entry.body()
+        spec = parse_tenant(body)
+        tenant = None if isinstance(spec, list) else Tenant(Identity.of(body), spec)
+        kept = entry.version, tenant
+        world.board.tenants[entry.uid] = kept
+    return kept[1]
+
+
+def pipelines_in(namespaces: set[str], world: World) -> list[Key]:
+    return [key for key, _ in world.cache.of_kind(PIPELINES.kind) if key.namespace in namespaces]
+
+
+def _judged(
+    identity: Identity, body: Mapping[str, Any], world: World
+) -> tuple[AgentPipelineSpec | None, tuple[Problem, ...]]:
+    spec = parse_pipeline(body)
+    if isinstance(spec, list):
+        return None, tuple(spec)
+    kept = world.board.judged.get(identity.uid)
+    if kept is None or kept[0] != identity.generation:
+        kept = identity.generation, tuple(judge_pipeline(spec))
+        world.board.judged[identity.uid] = kept
+    return spec, kept[1]
+
+
+def _tenant(spec: AgentPipelineSpec | None, pipeline: Identity, world: World) -> Tenant | None:
+    """Find the tenant that holds the namespace; one that is named must be that one."""
+    found = holder(pipeline.namespace or "", tenants(world))
+    if found is None or spec is None or spec.tenant_ref is None:
+        return found
+    return found if found.name == spec.tenant_ref.name else None
+
+
+def _providers(spec: AgentPipelineSpec | None, world: World) -> dict[str, ModelProviderSpec]:
+    found: dict[str, ModelProviderSpec] = {}
+    for name in {name for _, name in wanted_providers(spec)} if spec else ():
+        body = world.cache.get(Key(PROVIDERS.kind, None, name))
+        parsed = None if body is None else parse_provider(body)
+        if parsed is not None and not isinstance(parsed, list):
+            found[name] = parsed
+    return found
+
+
+def _backlog(identity: Identity, world: World) -> Backlog | None:
+    counted = world.board.backlogs
+    if counted is None:
+        return None
+    return counted.get((identity.namespace or "", identity.name), Backlog())

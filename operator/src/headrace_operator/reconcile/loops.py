@@ -1,0 +1,79 @@
+"""What goes on beside the passes: counting, asking for KEDA, the resync."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Final
+
+from headrace_operator.errors import GoneError, ReconcileError
+from headrace_operator.model.resource import PIPELINES, SCALED_OBJECTS, Key
+from headrace_operator.reconcile.resync import compare_objects, resync
+from headrace_operator.reconcile.turn import turn
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from headrace_operator.reconcile.lead import Leadership
+    from headrace_operator.reconcile.world import World
+
+log = logging.getLogger(__name__)
+JITTER: Final = 0.1
+
+
+async def work(world: World, leadership: Leadership) -> None:
+    """Make passes for ever."""
+    while True:
+        await turn(world, leadership)
+
+
+async def every(
+    seconds: float,
+    chance: Callable[[], float],
+    do: Callable[[World], Awaitable[None]],
+    world: World,
+) -> None:
+    """Do something again and again; what fails is said and done again next time."""
+    while True:
+        await asyncio.sleep(seconds * (1 + JITTER * (2 * chance() - 1)))
+        try:
+            await do(world)
+        except (ReconcileError, GoneError) as exc:
+            extra = {"what": do.__name__, "told": str(exc)}
+            log.warning("A regular look failed; it is made again.", extra=extra)
+        except Exception:
+            log.exception("A regular look failed in a way that nobody foresaw.")
+
+
+async def look_for_keda(world: World) -> None:
+    """Take KEDA up when it arrives, and do without it when it goes."""
+    served = await world.cluster.serves(SCALED_OBJECTS)
+    if served == world.board.keda:
+        return
+    log.info("KEDA is there now." if served else "KEDA is gone.")
+    world.board.keda = served
+    if served:
+        await compare_objects(SCALED_OBJECTS, world)
+    else:
+        for key, entry in world.cache.of_kind(SCALED_OBJECTS.kind):
+            world.cache.lost(key, entry.uid)
+    for key, _ in world.cache.of_kind(PIPELINES.kind):
+        world.queue.add(key)
+
+
+async def count(world: World) -> None:
+    """Count the tasks of all pipelines in one call; whose counts changed is due."""
+    if not world.cache.count(PIPELINES.kind):
+        return
+    counted = await world.ledger.backlogs()
+    before = world.board.backlogs or {}
+    first = world.board.backlogs is None
+    world.board.backlogs = counted
+    for namespace, name in counted.keys() | before.keys():
+        if first or counted.get((namespace, name)) != before.get((namespace, name)):
+            key = Key(PIPELINES.kind, namespace, name)
+            if world.cache.get(key) is not None:
+                world.queue.add(key)
+
+
+__all__ = ["count", "every", "look_for_keda", "resync", "work"]

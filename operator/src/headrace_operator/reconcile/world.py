@@ -1,0 +1,99 @@
+"""Everything outside of a pass, as one argument."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+from headrace_operator.apply.execute import Objects, Rows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime, timedelta
+
+    from headrace_contract.problem import Problem
+    from headrace_contract.resources.agent_pipeline import Backlog
+    from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_operator.metrics import Metrics
+    from headrace_operator.model.identity import Identity
+    from headrace_operator.model.resource import Key, Resource
+    from headrace_operator.model.tenancy import Tenant
+    from headrace_operator.plan.context import Site
+    from headrace_operator.reconcile.cache import Cache
+    from headrace_operator.reconcile.queue import WorkQueue
+
+Body = dict[str, Any]
+
+
+class Cluster(Objects, Protocol):
+    """The API server, beyond the making of children."""
+
+    async def finalize(self, identity: Identity, *, present: bool) -> Body | None: ...
+    async def apply_status(self, identity: Identity, status: Body) -> Body: ...
+    async def listing(self, resource: Resource) -> list[Body]: ...
+    async def pods(self, namespace: str, pipeline: str) -> list[Body]: ...
+    async def serves(self, resource: Resource) -> bool: ...
+
+
+class Ledger(Rows, Protocol):
+    """The ledger's rows, beyond those of a plan."""
+
+    async def put_tenant(self, tenant: Tenant, held: Sequence[str]) -> None: ...
+    async def put_provider(self, identity: Identity, spec: ModelProviderSpec) -> None: ...
+    async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]: ...
+    async def delete_pipeline(self, uid: str, tenant: str) -> None: ...
+    async def delete_tenant(self, name: str, uid: str) -> None: ...
+    async def delete_provider(self, name: str, uid: str) -> None: ...
+    async def pipelines(self) -> set[tuple[str, str]]: ...
+    async def tenants(self) -> set[tuple[str, str]]: ...
+    async def providers(self) -> set[tuple[str, str]]: ...
+    async def backlogs(self) -> dict[tuple[str, str], Backlog]: ...
+    async def draining(self, namespace: str, pipeline: str) -> set[str]: ...
+    def forget(self, uid: str) -> None: ...
+
+
+class Recorder(Protocol):
+    """Where Events go."""
+
+    async def record(
+        self, about: Identity, kind: str, words: tuple[str, str], now: datetime
+    ) -> None: ...
+
+
+@dataclass(slots=True)
+class Board:
+    """What loops find out and passes read; each field has one writer."""
+
+    keda: bool = False
+    backlogs: dict[tuple[str, str], Backlog] | None = None
+    """None until they could be counted once."""
+    judged: dict[str, tuple[int, tuple[Problem, ...]]] = field(default_factory=dict)
+    """Problems of a spec by UID, and the generation that they were found in."""
+    written: dict[Key, datetime] = field(default_factory=dict)
+    """When a status was last written."""
+    grants: dict[Key, str] = field(default_factory=dict)
+    """What tenants and providers last meant to their pipelines."""
+    leans: dict[Key, frozenset[Key]] = field(default_factory=dict)
+    """Which tenants and providers a pipeline counts for."""
+    holds: dict[Key, frozenset[str]] = field(default_factory=dict)
+    """Which namespaces a tenant last claimed."""
+    tenants: dict[str, tuple[int, Tenant | None]] = field(default_factory=dict)
+    """Tenants that were read, by UID and version; None where the spec does not parse."""
+    rows: dict[Key, str] = field(default_factory=dict)
+    """UIDs of providers that the ledger was told of."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Where a pass reads and writes."""
+
+    cluster: Cluster
+    ledger: Ledger
+    recorder: Recorder
+    cache: Cache
+    queue: WorkQueue
+    board: Board
+    site: Site
+    metrics: Metrics
+    now: Callable[[], datetime]
+    between_counts: timedelta

@@ -1,0 +1,109 @@
+"""Everything that goes on while the operator lives: kopf, passes, regular looks."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import kopf
+
+from headrace_operator.errors import GoneError, ReconcileError
+from headrace_operator.reconcile import loops
+from headrace_operator.reconcile.resync import prime
+from headrace_operator.watch.framework import framework
+from headrace_operator.watch.login import register_login
+from headrace_operator.watch.register import register
+from headrace_operator.watch.watchdog import watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+
+    from headrace_operator.watch.probes import Health
+
+log = logging.getLogger(__name__)
+TRY_AGAIN_SECONDS: Final = 2.0
+FIRST_RESYNC_SECONDS: Final = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rhythm:
+    """How often things are looked at, and how many passes go on at a time."""
+
+    resync: float
+    counts: float
+    keda: float
+    concurrency: int
+    namespaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What start-up needs beside the world: chance, and whether the ledger is there."""
+
+    chance: Callable[[], float]
+    check_ledger: Callable[[], Awaitable[None]]
+    stop: asyncio.Event | None = None
+    """Ends it as a signal would; signals do so anyway."""
+
+
+async def operate(health: Health, rhythm: Rhythm, start: Start) -> None:
+    """Become the operator, learn what there is, and keep at it until told to stop."""
+    world = health.world
+    await _until_done("take the Lease", lambda: health.leadership.take(world.now))
+    await _until_done("list the cluster", lambda: prime(world))
+    health.primed = True
+    registry = kopf.OperatorRegistry()
+    register_login(registry, health.pulse)
+    register(registry, world)
+    async with asyncio.TaskGroup() as group:
+        # kopf comes last: when it ends, it ends every task that was started after it.
+        tasks = [group.create_task(one) for one in _forever(health, rhythm, start)]
+        await kopf.operator(
+            registry=registry,
+            settings=framework(start.chance),
+            clusterwide=not rhythm.namespaces,
+            namespaces=rhythm.namespaces,
+            standalone=True,
+            stop_flag=start.stop,
+        )
+        for task in tasks:
+            task.cancel()
+
+
+def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[None, None, None]]:
+    world, leadership = health.world, health.leadership
+
+    async def learn_of_ledger() -> None:
+        await _until_done("reach the ledger", start.check_ledger)
+        health.ledger = True
+
+    async def resync_early() -> None:
+        # What was deleted between our list and kopf's is in neither.
+        await asyncio.sleep(min(FIRST_RESYNC_SECONDS, rhythm.resync))
+        await _until_done("compare everything", lambda: loops.resync(world))
+
+    regular = (
+        (rhythm.resync, loops.resync),
+        (rhythm.counts, loops.count),
+        (rhythm.keda, loops.look_for_keda),
+    )
+    return [
+        learn_of_ledger(),
+        resync_early(),
+        leadership.keep(world.now),
+        watchdog(health),
+        *(loops.every(each, start.chance, do, world) for each, do in regular),
+        *(loops.work(world, leadership) for _ in range(rhythm.concurrency)),
+    ]
+
+
+async def _until_done(what: str, do: Callable[[], Awaitable[None]]) -> None:
+    """Do something that must succeed before anything else can."""
+    while True:
+        try:
+            return await do()
+        except (ReconcileError, GoneError) as exc:
+            log.warning("Cannot begin yet.", extra={"what": what, "told": str(exc)})
+            await asyncio.sleep(TRY_AGAIN_SECONDS)
