@@ -1,0 +1,196 @@
+"""From a provider's answer to the caller's: bytes pass through, and the record comes first."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import from_json, to_json
+
+from headrace_contract.failures import ErrorClass
+from headrace_contract.protocol import BeatOutcome
+from headrace_gateway.models import openai_compatible as dialect
+from headrace_gateway.models.frames import DONE, Frames, text_of
+from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
+from headrace_gateway.models.ports import UpstreamUnreachableError
+from headrace_gateway.models.prices import cost
+from headrace_gateway.models.refusals import ModelError, StaleError, error_member
+from headrace_gateway.models.watch import CutError
+from headrace_ledger.records import CallRecord
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from decimal import Decimal
+
+    from headrace_gateway.models.calling import Call, Opened
+    from headrace_gateway.models.patience import Patience
+    from headrace_gateway.world import World
+
+OK: Final = 200
+_BAD_GATEWAY: Final = 502
+STREAM_HEADERS: Final = {
+    "content-type": "text/event-stream",
+    "cache-control": "no-store",
+    "x-accel-buffering": "no",
+}
+
+
+class Answering:
+    """Reads answers to their end and records them."""
+
+    def __init__(self, world: World, patience: Patience) -> None:
+        self._world = world
+        self._patience = patience
+
+    async def whole(self, call: Call, opened: Opened) -> tuple[bytes, dict[str, str]]:
+        """Read and record an answer that is one document."""
+        parts, size = [opened.first], len(opened.first)
+        try:
+            while chunk := await call.live.within(opened.deadline, anext(opened.rest, b"")):
+                parts.append(chunk)
+                size += len(chunk)
+                self._bound(size)
+        except TimeoutError as exc:
+            text = "The provider did not finish in time."
+            raise ProviderFailure(ErrorClass.TIMEOUT, text) from exc
+        except UpstreamUnreachableError as exc:
+            raise _broken() from exc
+        body = b"".join(parts)
+        usage = usage_of(_document(body)) or Usage()
+        money = await self._record(call, opened, body, usage, streamed=False)
+        return body, {**said_of(opened.target.model, replayed=False), **money_headers(*money)}
+
+    async def stream(self, call: Call, opened: Opened) -> AsyncGenerator[bytes]:
+        """Pass frames on as they come; usage and the end follow when the call is recorded."""
+        frames = Frames(keep_usage=call.ask.include_usage)
+        try:
+            chunk = opened.first
+            while chunk:
+                onward = frames.feed(chunk)
+                if onward:
+                    self._show(call, onward)
+                    yield onward
+                self._bound(frames.size)
+                if frames.error is not None:
+                    raise self._told(frames.error)
+                if frames.done:
+                    break
+                chunk = await call.live.within(opened.deadline, anext(opened.rest, b""))
+            yield await self._end(call, opened, frames)
+        except (
+            CutError,
+            ModelError,
+            ProviderFailure,
+            TimeoutError,
+            UpstreamUnreachableError,
+        ) as exc:
+            yield error_frame(exc)
+
+    async def _end(self, call: Call, opened: Opened, frames: Frames) -> bytes:
+        if not frames.whole:
+            raise _broken()
+        money = await self._record(call, opened, frames.recorded(), frames.usage, streamed=True)
+        last = frames.last({"headrace": money_of(*money)})
+        return DONE if last is None else b"data: " + to_json(last) + b"\n\n" + DONE
+
+    async def _record(
+        self, call: Call, opened: Opened, response: bytes, usage: Usage, *, streamed: bool
+    ) -> tuple[Decimal | None, str | None]:
+        """Keep the call before its answer ends; refuse the answer if the lease is over."""
+        target, lease = opened.target, call.lease
+        money = cost(usage, target.price)
+        record = CallRecord(
+            tenant=lease.tenant,
+            task=lease.task,
+            fence=lease.fence,
+            run=lease.run,
+            step=lease.step,
+            request_hash=call.ask.request_hash,
+            idx=call.idx,
+            provider=target.provider,
+            model=target.model,
+            status=OK,
+            response=response,
+            streamed=streamed,
+            input_tokens=usage.input_tokens,
+            output_tokens=usage.output_tokens,
+            cost=money[0],
+            currency=money[1],
+            duration_ms=int((asyncio.get_running_loop().time() - opened.began) * 1000),
+        )
+        self._count(target.provider, usage)
+        # It is paid, so it is kept, whether or not the caller still waits for it.
+        kept = await asyncio.shield(
+            asyncio.ensure_future(
+                self._patience.until_there(lambda: self._world.ledger.record_call(record))
+            )
+        )
+        if not kept:
+            raise StaleError
+        return money
+
+    def _told(self, frame: bytes) -> ProviderFailure:
+        """Translate a failure that a provider tells within its stream."""
+        return dialect.failure(_BAD_GATEWAY, {}, frame, self._world.clock.now)
+
+    def _count(self, provider: str, usage: Usage) -> None:
+        metrics = self._world.metrics
+        metrics.calls.labels(provider, "Answered").inc()
+        metrics.tokens.labels(provider, "input").inc(usage.input_tokens)
+        metrics.tokens.labels(provider, "output").inc(usage.output_tokens)
+
+    def _show(self, call: Call, frames: bytes) -> None:
+        if self._world.deltas.wanted(call.lease.run):
+            self._world.deltas.add(call.lease.run, call.lease.step, text_of(frames))
+
+    def _bound(self, size: int) -> None:
+        if size > self._world.options.answer_bytes:
+            text = f"The answer is larger than {self._world.options.answer_bytes} bytes."
+            raise ProviderFailure(ErrorClass.PROVIDER_ERROR, text)
+
+
+def _broken() -> ProviderFailure:
+    return ProviderFailure(ErrorClass.PROVIDER_ERROR, "The provider's answer broke off.")
+
+
+def _document(body: bytes) -> Any:
+    try:
+        return from_json(body)
+    except ValueError as exc:
+        text = "The provider's answer is no JSON."
+        raise ProviderFailure(ErrorClass.PROVIDER_ERROR, text) from exc
+
+
+def said_of(model: str, *, replayed: bool) -> dict[str, str]:
+    return {"x-headrace-model": model, "x-headrace-replayed": "true" if replayed else "false"}
+
+
+def money_headers(amount: Decimal | None, currency: str | None) -> dict[str, str]:
+    if amount is None or currency is None:
+        return {}
+    return {"x-headrace-cost": f"{amount:f}", "x-headrace-currency": currency}
+
+
+def money_of(amount: Decimal | None, currency: str | None) -> dict[str, str | None]:
+    return {"cost": None if amount is None else f"{amount:f}", "currency": currency}
+
+
+def refusal(error: Exception) -> ModelError:
+    """Say to the caller what ended a call."""
+    if isinstance(error, ModelError):
+        return error
+    if isinstance(error, CutError):
+        cancelled = error.outcome is BeatOutcome.CANCELLED
+        return StaleError(ErrorClass.CANCELLED if cancelled else ErrorClass.WORKER_LOST)
+    if isinstance(error, ProviderFailure):
+        return ModelError(error.error_class, error.text)
+    if isinstance(error, TimeoutError):
+        return ModelError(ErrorClass.TIMEOUT, "The provider did not finish in time.")
+    return ModelError(ErrorClass.PROVIDER_ERROR, "The provider's answer broke off.")
+
+
+def error_frame(error: Exception) -> bytes:
+    """Say in mid-stream that there is no more; the end marker is missing on purpose."""
+    said = refusal(error)
+    body = {"error": error_member(said.error_class, said.title)}
+    return b"data: " + to_json(body) + b"\n\n"

@@ -1,0 +1,95 @@
+"""From the class that a step names to the providers that are asked, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+from headrace_contract.failures import ErrorClass
+from headrace_contract.resources.base import parse_duration
+from headrace_contract.resources.model_provider import ModelProviderSpec
+from headrace_gateway.models.refusals import ModelError, UnknownModelError
+from headrace_gateway.pools import Kept
+
+if TYPE_CHECKING:
+    from headrace_contract.compiled import CompiledPipeline, CompiledTarget
+    from headrace_contract.resources.model_provider import Price
+    from headrace_gateway.clock import Clock
+    from headrace_ledger.records import ProviderRow
+
+PROVIDER_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One model of one provider, with all that a call needs but the secret itself."""
+
+    provider: str
+    model: str
+    endpoint: str
+    secret: tuple[str, str] | None
+    price: Price | None
+    connect_seconds: float
+    first_byte_seconds: float
+    total_seconds: float
+
+
+class Providers(Protocol):
+    """What is read of the ledger here."""
+
+    async def provider(self, name: str) -> ProviderRow | None: ...
+
+
+class Targets:
+    """Looks providers up; a change is in force within two seconds."""
+
+    def __init__(self, ledger: Providers, clock: Clock) -> None:
+        self._ledger = ledger
+        self._specs: Kept[str, ModelProviderSpec] = Kept(
+            self._spec, PROVIDER_SECONDS, clock.monotonic
+        )
+
+    async def find(self, pipeline: CompiledPipeline, tenant: str, model: str) -> list[Target]:
+        """Return at least one target; refuse a name that the pipeline does not know."""
+        wanted = named(pipeline, model)
+        found = [await self._target(tenant, target) for target in wanted]
+        usable = [target for target in found if target is not None]
+        if not usable:
+            text = "No provider of this model is there, or it does not serve this tenant."
+            raise ModelError(ErrorClass.PROVIDER_ERROR, text)
+        return usable
+
+    async def _target(self, tenant: str, wanted: CompiledTarget) -> Target | None:
+        spec = await self._specs.get(wanted.provider)
+        if spec is None or (spec.allowed_tenants and tenant not in spec.allowed_tenants):
+            return None
+        model = next((each for each in spec.models if each.name == wanted.model), None)
+        if model is None:
+            return None
+        reference = spec.credentials.secret_ref if spec.credentials else None
+        return Target(
+            provider=wanted.provider,
+            model=wanted.model,
+            endpoint=spec.endpoint,
+            secret=(reference.name, reference.key) if reference else None,
+            price=model.price,
+            connect_seconds=parse_duration(spec.timeouts.connect).total_seconds(),
+            first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
+            total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
+        )
+
+    async def _spec(self, name: str) -> ModelProviderSpec | None:
+        row = await self._ledger.provider(name)
+        return None if row is None else ModelProviderSpec.model_validate_json(row.spec)
+
+
+def named(pipeline: CompiledPipeline, name: str) -> list[CompiledTarget]:
+    """Return the targets of a class, or the one target whose model has this name."""
+    for model in pipeline.models:
+        if model.model_class == name:
+            return model.targets
+    for model in pipeline.models:
+        for target in model.targets:
+            if target.model == name:
+                return [target]
+    raise UnknownModelError([model.model_class for model in pipeline.models])

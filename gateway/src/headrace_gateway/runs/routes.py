@@ -1,0 +1,28 @@
+"""The routes of clients."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from starlette.routing import Route
+
+from headrace_gateway.runs.access import Access
+from headrace_gateway.runs.events import EventsRoute
+from headrace_gateway.runs.read import ReadRoutes
+from headrace_gateway.runs.submit import SubmitRoute
+
+if TYPE_CHECKING:
+    from headrace_gateway.world import World
+
+
+def run_routes(world: World) -> list[Route]:
+    access = Access(world)
+    read = ReadRoutes(world, access)
+    runs = "/v1/namespaces/{namespace}/pipelines/{pipeline}/runs"
+    return [
+        Route(runs, SubmitRoute(world, access).post, methods=["POST"]),
+        Route(runs, read.many, methods=["GET"]),
+        Route(f"{runs}/{{run}}", read.one, methods=["GET"]),
+        Route(f"{runs}/{{run}}/events", EventsRoute(world, access).get, methods=["GET"]),
+        Route(f"{runs}/{{run}}/cancel", read.cancel, methods=["POST"]),
+    ]

@@ -1,0 +1,147 @@
+"""Accepting runs: checked first, then committed, then answered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic_core import to_json
+
+from headrace_contract.check.data import validate_input
+from headrace_gateway.clock import uuid7
+from headrace_gateway.edge.answers import json_answer, model_answer
+from headrace_gateway.edge.body import parse_json, read_body
+from headrace_gateway.edge.trace import keep_or_make
+from headrace_gateway.errors import (
+    BadRequestError,
+    ConflictError,
+    InvalidError,
+    NotFoundError,
+    TooLargeError,
+    UnavailableError,
+)
+from headrace_gateway.identity.caller import SUBMIT
+from headrace_gateway.runs.views import accepted, run_json
+from headrace_gateway.runs.waiting import until_over, wait_seconds
+from headrace_ledger.records import RunStatus, Submit, SubmitOutcome
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+    from headrace_gateway.runs.access import Access
+    from headrace_gateway.world import World
+    from headrace_ledger.records import PipelineRecord, Submitted
+
+_KEY: Final = re.compile(r"^[\x21-\x7e]{1,200}$")
+
+
+class SubmitRoute:
+    """`POST …/runs`."""
+
+    def __init__(self, world: World, access: Access) -> None:
+        self._world = world
+        self._access = access
+        self._under_way = 0
+
+    async def post(self, request: Request) -> Response:
+        # Shed before anything is read: a stalled ledger must not pile up bodies.
+        if self._under_way >= self._world.options.submits_at_once:
+            message = "Too many submits are under way; try again."
+            raise UnavailableError(message)
+        self._under_way += 1
+        try:
+            return await self._submit(request)
+        finally:
+            self._under_way -= 1
+
+    async def _submit(self, request: Request) -> Response:
+        world = self._world
+        wait = wait_seconds(request.query_params.get("wait"), world.options.wait_seconds)
+        key = idempotency_key(request.headers.get("idempotency-key"))
+        caller = await self._access.caller(request, SUBMIT)
+        body = await read_body(request, world.options.body_bytes)
+        value = parse_json(body)
+        pipeline = await self._access.pipeline(request, caller)
+        await self._check(pipeline, body, value)
+        item = Submit(
+            tenant=pipeline.tenant,
+            id=uuid7(world.clock.now(), world.chance),
+            pipeline_uid=pipeline.uid,
+            digest=pipeline.digest,
+            input=to_json(value).decode(),
+            idempotency_key=key,
+            body_hash=body_hash(pipeline, value, key),
+            traceparent=keep_or_make(request.headers.get("traceparent"), world.chance),
+        )
+        run = await self._accept(request, item, pipeline)
+        return await self._answer(pipeline, run, wait)
+
+    async def _check(self, pipeline: PipelineRecord, body: bytes, value: Any) -> None:
+        compiled = await self._world.versions.parsed(pipeline.tenant, pipeline.digest)
+        if compiled is None:
+            raise NotFoundError
+        if len(body) > compiled.input_max_bytes:
+            raise TooLargeError(compiled.input_max_bytes)
+        problems = validate_input(compiled.input_schema, value)
+        if problems:
+            message = "The input does not fit the pipeline's schema."
+            listed = [{"path": found.path, "message": found.message} for found in problems]
+            raise InvalidError(message, listed)
+
+    async def _accept(self, request: Request, item: Submit, pipeline: PipelineRecord) -> UUID:
+        outcome = await self._world.ledger.accept_one(item)
+        if outcome.outcome == SubmitOutcome.GONE:  # a new version since we looked, or none at all
+            self._access.forget(pipeline)
+            caller = await self._access.caller(request, SUBMIT)
+            fresh = await self._access.pipeline(request, caller)
+            again = replace(item, pipeline_uid=fresh.uid, digest=fresh.digest)
+            outcome = await self._world.ledger.accept_one(again)
+        return self._settled(outcome)
+
+    def _settled(self, outcome: Submitted) -> UUID:
+        match outcome.outcome:
+            case SubmitOutcome.CONFLICT:
+                message = "This Idempotency-Key was used with another body: use a new key."
+                raise ConflictError(message)
+            case SubmitOutcome.INVALID:
+                message = "The ledger cannot store this input."
+                raise InvalidError(message)
+            case SubmitOutcome.ACCEPTED | SubmitOutcome.REPEATED if outcome.id is not None:
+                if outcome.outcome == SubmitOutcome.ACCEPTED:
+                    self._world.metrics.accepted.inc()
+                self._world.wakes.tell(outcome.pool_ids)
+                return outcome.id
+            case _:
+                raise NotFoundError
+
+    async def _answer(self, pipeline: PipelineRecord, run: UUID, wait: float) -> Response:
+        if wait:
+            over = await until_over(self._world, pipeline.tenant, run, wait)
+            if over is not None:
+                return json_answer(run_json(over))
+        said = accepted(pipeline.namespace, pipeline.name, run, RunStatus.PENDING)
+        return model_answer(said, 202, {"location": said.links.self_})
+
+
+def idempotency_key(given: str | None) -> str | None:
+    if given is None:
+        return None
+    if not _KEY.match(given):
+        message = "`Idempotency-Key` must be 1 to 200 printable characters without spaces."
+        raise BadRequestError(message)
+    return given
+
+
+def body_hash(pipeline: PipelineRecord, value: Any, key: str | None) -> bytes:
+    """Name a body by its content, so that a client may write the same JSON in another order."""
+    if key is None:
+        return b""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    named = f"{pipeline.namespace}/{pipeline.name}\n{text}"
+    return hashlib.sha256(named.encode()).digest()

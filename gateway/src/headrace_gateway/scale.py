@@ -1,0 +1,32 @@
+"""The scale signal as numbers: what a pool's counts ask of the autoscaler."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from headrace_ledger.records import PoolCounts
+
+# The autoscaler ignores differences up to a tenth, so to be heard we ask for a little more.
+TOLERANCE: Final = 1.1
+BEYOND: Final = 1e-3
+
+
+def load(counts: PoolCounts) -> int:
+    """Count what needs a worker: running work always, waiting work unless the pool is held."""
+    return counts.running if counts.held else counts.runnable + counts.running
+
+
+def metric(counts: PoolCounts, concurrency: int) -> float:
+    """Return the value that the autoscaler divides by `concurrency`.
+
+    When workers are full and more are wanted, the value exceeds what the autoscaler overlooks.
+    As many as the running work fills are live for sure; more may be, and are then not full.
+    """
+    total = load(counts)
+    live = math.ceil(counts.running / concurrency)
+    wanted = math.ceil(total / concurrency)
+    if live and wanted > live:
+        return max(float(total), live * concurrency * TOLERANCE + BEYOND)
+    return float(total)

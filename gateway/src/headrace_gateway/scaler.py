@@ -1,0 +1,145 @@
+"""KEDA's external scaler: every replica answers every pool, from the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import grpc
+import grpc.aio
+
+from headrace_gateway import externalscaler_pb2 as pb
+from headrace_gateway.externalscaler_pb2_grpc import (
+    ExternalScalerServicer,
+    add_ExternalScalerServicer_to_server,
+)
+from headrace_gateway.scale import load, metric
+from headrace_ledger.errors import LedgerError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from headrace_gateway.counts import Counts
+    from headrace_gateway.pools import PoolBook
+    from headrace_gateway.wake import Wakes
+    from headrace_ledger.records import PoolCounts, PoolRecord
+
+METRIC: Final = "headrace-tasks"
+LOOK_SECONDS: Final = 5.0
+_MOST_MESSAGE: Final = 64 * 1024
+
+
+class Scaler(ExternalScalerServicer):
+    """Pushes `true` when a pool becomes runnable; says `unavailable`, never zero, when blind."""
+
+    def __init__(self, pools: PoolBook, counts: Counts, wakes: Wakes) -> None:
+        self._pools = pools
+        self._counts = counts
+        self._wakes = wakes
+        self._bells: dict[int, set[asyncio.Event]] = {}
+        wakes.on_pools(self._woken)
+
+    async def IsActive(  # noqa: N802 -- KEDA's name
+        self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
+    ) -> pb.IsActiveResponse:
+        pool = await self._pool(request, context)
+        return pb.IsActiveResponse(result=load(await self._count(pool, context)) > 0)
+
+    async def StreamIsActive(  # noqa: N802 -- KEDA's name
+        self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
+    ) -> AsyncIterator[pb.IsActiveResponse]:
+        """Say at once what is, then every change; end well on shutdown, so that KEDA comes back."""
+        pool = await self._pool(request, context)
+        bell = asyncio.Event()
+        self._bells.setdefault(pool.pool_id, set()).add(bell)
+        said: bool | None = None
+        try:
+            while not self._wakes.stopping.is_set():
+                bell.clear()
+                active = load(await self._count(pool, context)) > 0
+                # `true` is said again at each look: KEDA acts on it, and may have missed one.
+                if active or said is not False:
+                    yield pb.IsActiveResponse(result=active)
+                said = active
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await bell.wait()
+        finally:
+            self._bells[pool.pool_id].discard(bell)
+
+    async def GetMetricSpec(  # noqa: N802 -- KEDA's name
+        self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
+    ) -> pb.GetMetricSpecResponse:
+        pool = await self._pool(request, context)
+        spec = pb.MetricSpec(metricName=METRIC, targetSizeFloat=float(pool.concurrency_per_worker))
+        return pb.GetMetricSpecResponse(metricSpecs=[spec])
+
+    async def GetMetrics(  # noqa: N802 -- KEDA's name
+        self, request: pb.GetMetricsRequest, context: grpc.aio.ServicerContext
+    ) -> pb.GetMetricsResponse:
+        pool = await self._pool(request.scaledObjectRef, context)
+        value = metric(await self._count(pool, context), pool.concurrency_per_worker)
+        answer = pb.MetricValue(metricName=METRIC, metricValueFloat=value)
+        return pb.GetMetricsResponse(metricValues=[answer])
+
+    async def _pool(
+        self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
+    ) -> PoolRecord:
+        """Find the pool, and answer for it to its own ScaledObject alone."""
+        said = request.scalerMetadata
+        try:
+            pool = await self._pools.find(
+                request.namespace, said.get("pipeline", ""), said.get("pool", "")
+            )
+        except LedgerError:
+            await blind(context)
+        named = said.get("namespace", request.namespace)
+        if pool is None or named != pool.namespace or request.name != pool.scaled_object:
+            await refuse(context)
+        return pool
+
+    async def _count(self, pool: PoolRecord, context: grpc.aio.ServicerContext) -> PoolCounts:
+        try:
+            counts = await self._counts.of(pool.pool_id)
+        except LedgerError:
+            await blind(context)
+        if counts is None:  # a pool without counts is not known to be empty
+            await blind(context)
+        return counts
+
+    def _woken(self, pool_ids: Iterable[int] | None) -> None:
+        self._counts.stale()
+        for pool in tuple(self._bells) if pool_ids is None else pool_ids:
+            for bell in self._bells.get(pool, ()):
+                bell.set()
+
+    def stop(self) -> None:
+        """End all streams with status OK."""
+        self._woken(None)
+
+
+async def blind(context: grpc.aio.ServicerContext) -> NoReturn:
+    """Say that the signal cannot be read: KEDA then holds what it has."""
+    await context.abort(grpc.StatusCode.UNAVAILABLE, "the ledger cannot be read")
+    raise AssertionError  # abort raises
+
+
+async def refuse(context: grpc.aio.ServicerContext) -> NoReturn:
+    """Say the same of a pool that is absent and of one that is another ScaledObject's."""
+    await context.abort(grpc.StatusCode.NOT_FOUND, "no such pool for this ScaledObject")
+    raise AssertionError  # abort raises
+
+
+async def serve_scaler(scaler: Scaler, address: str) -> tuple[grpc.aio.Server, int]:
+    """Start the server; return it with the port it got."""
+    server = grpc.aio.server(
+        options=[
+            ("grpc.max_receive_message_length", _MOST_MESSAGE),
+            ("grpc.so_reuseport", 0),
+        ]
+    )
+    add_ExternalScalerServicer_to_server(scaler, server)  # type: ignore[no-untyped-call]  # generated
+    port = server.add_insecure_port(address)
+    await server.start()
+    return server, port

@@ -1,0 +1,39 @@
+"""What the environment says, read once; only `__main__` may import this."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import SecretStr  # noqa: TC002 -- see above
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from headrace_contract.names import (
+    PORT_CLIENTS,
+    PORT_METRICS,
+    PORT_SCALER,
+    SYSTEM_NAMESPACE,
+)
+
+
+class Settings(BaseSettings):
+    """Variables `HEADRACE_…`; defaults are for a pod, since a laptop composes its own gateway."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADRACE_", frozen=True)
+
+    ledger_url: SecretStr
+    namespace: str = SYSTEM_NAMESPACE
+    host: str = "0.0.0.0"  # noqa: S104 -- a pod's own address; NetworkPolicies say who reaches it
+    port: int = PORT_CLIENTS
+    metrics_port: int = PORT_METRICS
+    scaler_port: int = PORT_SCALER
+    ledger_connections: int = 8
+    api_server: str = "https://kubernetes.default.svc"
+    service_account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+    token_issuer: str | None = None
+    """The cluster's issuer; its discovery document says it when this is not set."""
+    grace_seconds: float = 290.0
+    """How long model streams may go on after SIGTERM: the pod's grace less ten seconds."""
+    linger_seconds: float = 3.0
+    """How long new connections are taken after SIGTERM, until everybody knows that we leave."""
+    connections: int = 4000
+    log_level: str = "INFO"

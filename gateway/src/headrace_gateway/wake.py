@@ -1,0 +1,122 @@
+"""Who waits for what: claims for pools, streams and `?wait=` for runs; woken in process first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from uuid import UUID
+
+
+class Notifier(Protocol):
+    """Tells the other gateways; at most one notice per 10 ms, and nobody waits for it."""
+
+    def notify(self, pool_ids: Iterable[int] = (), runs: Iterable[UUID] = ()) -> None: ...
+
+
+class Bell:
+    """One waiter for one thing that may happen, any number of times."""
+
+    __slots__ = ("_any", "_rung")
+
+    def __init__(self) -> None:
+        self._any = asyncio.Event()
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Something happened that the ledger knows."""
+        self._rung.set()
+        self._any.set()
+
+    def nudge(self) -> None:
+        """Something is to be told that is in no ledger."""
+        self._any.set()
+
+    async def heard(self, seconds: float) -> bool:
+        """Wait to be woken; say whether the ledger is worth a look, which a mere nudge is not."""
+        if not await _within(self._any, seconds):
+            return True
+        self._any.clear()
+        rung = self._rung.is_set()
+        self._rung.clear()
+        return rung
+
+    async def rung(self, seconds: float) -> bool:
+        """Wait for a ring alone."""
+        rung = await _within(self._rung, seconds)
+        self._rung.clear()
+        return rung
+
+
+async def _within(event: asyncio.Event, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            return await event.wait()
+    except TimeoutError:
+        return False
+
+
+class Wakes:
+    """The bells of this process, by pool and by run."""
+
+    def __init__(self, notifier: Notifier) -> None:
+        self._notifier = notifier
+        self._runs: dict[UUID, set[Bell]] = defaultdict(set)
+        self._pool_hooks: list[Callable[[Iterable[int] | None], None]] = []
+        self._run_hooks: list[Callable[[Iterable[UUID]], None]] = []
+        self.stopping = asyncio.Event()
+
+    def on_pools(self, hook: Callable[[Iterable[int] | None], None]) -> None:
+        """Call this whenever pools may have become runnable; None means any of them."""
+        self._pool_hooks.append(hook)
+
+    def on_runs(self, hook: Callable[[Iterable[UUID]], None]) -> None:
+        """Call this whenever something happened to runs."""
+        self._run_hooks.append(hook)
+
+    @contextmanager
+    def run(self, run: UUID) -> Iterator[Bell]:
+        """Hear of a run; also rung when the gateway stops."""
+        bell = Bell()
+        self._runs[run].add(bell)
+        try:
+            yield bell
+        finally:
+            self._runs[run].discard(bell)
+            if not self._runs[run]:
+                del self._runs[run]
+
+    def ring(self, pool_ids: Iterable[int], runs: Iterable[UUID] = ()) -> None:
+        """Wake who waits here."""
+        pools, happened = tuple(pool_ids), tuple(runs)
+        if pools:
+            for pool_hook in self._pool_hooks:
+                pool_hook(pools)
+        for run in happened:
+            for bell in self._runs.get(run, ()):
+                bell.ring()
+        if happened:
+            for run_hook in self._run_hooks:
+                run_hook(happened)
+
+    def tell(self, pool_ids: Iterable[int], runs: Iterable[UUID] = ()) -> None:
+        """Wake who waits here, and have the other gateways do the same; wait for neither."""
+        pools, happened = tuple(pool_ids), tuple(runs)
+        if not pools and not happened:
+            return
+        self.ring(pools, happened)
+        self._notifier.notify(pools, happened)
+
+    def ring_all(self) -> None:
+        """Wake everybody: after a gap in the notices nobody knows what happened."""
+        for pool_hook in self._pool_hooks:
+            pool_hook(None)
+        self.ring((), tuple(self._runs))
+
+    def stop(self) -> None:
+        self.stopping.set()
+        self.ring_all()
