@@ -18,13 +18,13 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 @pytest.fixture(scope="session")
 def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """Give a real kube-apiserver with our CRDs and the controllers that complete deletions."""
+    """Give a real kube-apiserver with our CRDs and the controllers that make no pods."""
     # Imported here, so that tests without an API server need neither Go nor the built binary.
-    from apiserver import COLLECTING, serving  # noqa: PLC0415
+    from apiserver import CONTROLLERS, serving  # noqa: PLC0415
     from devcluster.errors import NotPossibleError  # noqa: PLC0415
 
     try:
-        with serving(tmp_path_factory.mktemp("apiserver"), controllers=COLLECTING) as server:
+        with serving(tmp_path_factory.mktemp("apiserver"), controllers=CONTROLLERS) as server:
             server.install(CRDS)
             yield server
     except NotPossibleError as error:

@@ -406,3 +406,22 @@ class Swept:
     deleted_runs: int = 0
     more: bool = False
     pool_ids: tuple[int, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A pool whose counters are wrong: (runnable, running, parked, dead), kept and counted."""
+
+    tenant: str
+    pool_id: int
+    kept: tuple[int, ...]
+    counted: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A hint of another gateway; after `resync` anything may have happened unseen."""
+
+    pool_ids: frozenset[int] = frozenset()
+    runs: frozenset[UUID] = frozenset()
+    resync: bool = False

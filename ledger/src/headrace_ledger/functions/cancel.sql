@@ -1,0 +1,18 @@
+-- Cancel a run and everything unfinished in it. False: not there, or already over.
+CREATE OR REPLACE FUNCTION headrace.cancel(p_tenant text, p_run uuid) RETURNS boolean
+LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
+DECLARE
+  v_pipeline bigint;
+BEGIN
+  PERFORM set_config('headrace.tenant', p_tenant, true);
+  SELECT r.pipeline INTO v_pipeline FROM runs r
+  WHERE r.tenant = p_tenant AND r.id = p_run AND r.finished_at IS NULL FOR UPDATE;
+  IF NOT FOUND THEN
+    RETURN false;
+  END IF;
+  PERFORM end_run(p_tenant, p_run, 'Cancelled', 'Cancelled', NULL);
+  PERFORM promote(p_tenant, v_pipeline);
+  RETURN true;
+END
+$$;
+GRANT EXECUTE ON FUNCTION headrace.cancel TO headrace_gateway;

@@ -1,0 +1,8 @@
+CREATE OR REPLACE FUNCTION headrace.delete_provider(p_name text, p_uid text) RETURNS void
+LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
+BEGIN
+  PERFORM set_config('headrace.tenant', '_platform', true);
+  DELETE FROM providers p WHERE p.tenant = '_platform' AND p.name = p_name AND p.uid = p_uid;
+END
+$$;
+GRANT EXECUTE ON FUNCTION headrace.delete_provider TO headrace_operator;

@@ -1,0 +1,30 @@
+-- Forget finished runs whose ttl is over, with all that belongs to them.
+CREATE OR REPLACE FUNCTION headrace.delete_runs(p_tenant text, p_runs uuid[]) RETURNS integer
+LANGUAGE plpgsql SET search_path = headrace, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+  v_runs uuid[];
+  v_pools bigint[];
+  v_dead bigint[];
+BEGIN
+  v_runs := ARRAY(SELECT r.id FROM runs r
+                  WHERE r.tenant = p_tenant AND r.id = ANY (p_runs) AND r.finished_at IS NOT NULL AND r.expires_at < now()
+                  ORDER BY r.id FOR UPDATE SKIP LOCKED);
+  -- A task whose claim has not noticed the end of its run yet keeps the run for one more turn.
+  v_runs := ARRAY(SELECT x FROM unnest(v_runs) AS x WHERE NOT EXISTS (
+    SELECT FROM tasks t WHERE t.tenant = p_tenant AND t.run = x AND t.state IN ('waiting', 'ready', 'leased', 'parked')));
+  WITH gone AS (
+    DELETE FROM tasks t WHERE t.tenant = p_tenant AND t.run = ANY (v_runs) RETURNING t.pool, t.state
+  ), summed AS (
+    SELECT g.pool, count(*) AS n FROM gone g WHERE g.state = 'dead' GROUP BY g.pool
+  )
+  SELECT coalesce(array_agg(s.pool), '{}'), coalesce(array_agg(-s.n), '{}') INTO v_pools, v_dead FROM summed s;
+  PERFORM tally(p_tenant, v_pools, array_fill(0::bigint, ARRAY[cardinality(v_pools)]),
+                array_fill(0::bigint, ARRAY[cardinality(v_pools)]), array_fill(0::bigint, ARRAY[cardinality(v_pools)]), v_dead);
+  DELETE FROM inputs x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
+  DELETE FROM outputs x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
+  DELETE FROM events x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
+  DELETE FROM calls x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
+  DELETE FROM runs r WHERE r.tenant = p_tenant AND r.id = ANY (v_runs);
+  RETURN cardinality(v_runs);
+END
+$$;

@@ -1,0 +1,31 @@
+-- A page of runs of a pipeline, youngest first, by name: those of an earlier object of this name included.
+CREATE OR REPLACE FUNCTION headrace.runs(
+  p_tenant text, p_namespace text, p_pipeline text, p_status text, p_before uuid, p_limit integer
+) RETURNS TABLE (tenant text, id uuid, namespace text, pipeline text, digest text, status text, error_class text,
+                 message text, created_at timestamptz, started_at timestamptz, finished_at timestamptz, traceparent text,
+                 input_tokens bigint, output_tokens bigint, cost numeric, currency text)
+LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
+#variable_conflict use_column
+BEGIN
+  PERFORM set_config('headrace.tenant', p_tenant, true);
+  RETURN QUERY
+    SELECT r.tenant, r.id, l.namespace, l.name, v.digest, r.status, r.error_class, r.message, r.created_at, r.started_at,
+           r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency
+    FROM (
+      SELECT r.* FROM pipelines l
+      CROSS JOIN LATERAL (
+        SELECT r.* FROM runs r
+        WHERE r.tenant = p_tenant AND r.pipeline = l.id AND (p_status IS NULL OR r.status = p_status)
+          AND (p_before IS NULL OR r.id < p_before)
+        ORDER BY r.id DESC LIMIT p_limit
+      ) AS r
+      WHERE l.tenant = p_tenant AND l.namespace = p_namespace AND l.name = p_pipeline
+      ORDER BY r.id DESC LIMIT p_limit
+    ) AS r
+    JOIN pipelines l ON l.tenant = p_tenant AND l.id = r.pipeline
+    JOIN versions v ON v.tenant = p_tenant AND v.id = r.version
+    CROSS JOIN LATERAL spent(p_tenant, r.id) AS c
+    ORDER BY r.id DESC;
+END
+$$;
+GRANT EXECUTE ON FUNCTION headrace.runs TO headrace_gateway;

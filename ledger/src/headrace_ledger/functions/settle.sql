@@ -1,0 +1,95 @@
+-- Decide what becomes of a leased task whose attempt did not succeed; run and task are locked by the caller.
+-- This is the one place for it: `fail`, `release`, a marked `complete` and the sweep all end here.
+-- After the park mark whatever happens is the park. Returns the outcome, and whether the run ended with it.
+CREATE OR REPLACE FUNCTION headrace.settle(
+  p_tenant text, p_task uuid, p_action text, p_class text, p_message text, p_jitter float8, p_delay float8, p_by text,
+  OUT outcome text, OUT ended boolean
+)
+LANGUAGE plpgsql SET search_path = headrace, pg_temp
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+DECLARE
+  t tasks;
+  v record;
+  v_action text := p_action;
+  v_class text := p_class;
+  v_message text := p_message;
+  v_reason text;
+  v_until timestamptz := now();
+  v_state text := 'ready';
+  v_attempts integer;
+  v_losses integer;
+  v_parks integer;
+BEGIN
+  SELECT * INTO t FROM tasks k WHERE k.tenant = p_tenant AND k.id = p_task;
+  SELECT w.max_attempts, w.backoff_initial_seconds, w.backoff_max_seconds, s.name INTO v
+  FROM versions w JOIN steps s ON s.tenant = p_tenant AND s.version = w.id AND s.no = t.no
+  WHERE w.tenant = p_tenant AND w.id = t.version;
+  v_attempts := t.attempts;
+  v_losses := t.losses;
+  v_parks := t.idle_parks;
+  IF t.park_until IS NOT NULL THEN
+    v_action := 'Park';
+    v_class := 'RateLimited';
+    v_message := t.park_reason;
+  END IF;
+
+  CASE v_action
+    WHEN 'Park' THEN
+      outcome := 'Parked';
+      v_state := 'parked';
+      v_reason := coalesce(t.park_reason, v_class);
+      v_until := coalesce(t.park_until, now() + make_interval(secs => coalesce(p_delay, 15 + 30 * p_jitter)));
+      v_parks := v_parks + 1;
+      IF v_parks >= 3 THEN
+        v_state := 'dead';
+        v_message := 'LimitTooSmall: parked three times without any progress, last for ' || v_reason;
+        v_reason := 'LimitTooSmall';
+      END IF;
+    WHEN 'Retry' THEN
+      outcome := 'Retry';
+      v_attempts := v_attempts + 1;
+      v_until := now() + make_interval(secs => coalesce(
+        p_delay, p_jitter * least(v.backoff_max_seconds, v.backoff_initial_seconds * 2 ^ least(v_attempts - 1, 62))));
+      v_reason := 'Backoff';
+      v_state := CASE WHEN v_attempts >= v.max_attempts THEN 'dead' WHEN v_until > now() THEN 'parked' ELSE 'ready' END;
+    WHEN 'Resume' THEN
+      outcome := 'Retry';
+      v_losses := v_losses + CASE WHEN v_class = 'WorkerLost' THEN 1 ELSE 0 END;
+      IF v_losses >= 5 THEN
+        v_state := 'dead';
+        v_reason := 'PoisonSuspected';
+        v_message := 'PoisonSuspected: the step lost its worker five times';
+      END IF;
+    WHEN 'Release' THEN
+      outcome := 'Released';
+    ELSE
+      v_state := 'dead';
+  END CASE;
+  IF v_state = 'dead' THEN
+    outcome := 'Dead';
+  END IF;
+  ended := v_state = 'dead';
+
+  UPDATE tasks k
+  SET state = v_state, attempts = v_attempts, losses = v_losses, idle_parks = v_parks, finished_by = p_by, answer = outcome,
+      key_hash = NULL, park_until = NULL, park_reason = CASE WHEN v_state = 'parked' THEN v_reason END,
+      ready_at = CASE WHEN v_state = 'parked' THEN v_until ELSE k.ready_at END,
+      error_class = CASE WHEN v_action = 'Release' THEN k.error_class ELSE v_class END,
+      message = CASE WHEN v_action = 'Release' THEN k.message ELSE v_message END
+  WHERE k.tenant = p_tenant AND k.id = p_task;
+  PERFORM tally(p_tenant, ARRAY[t.pool], ARRAY[(v_state = 'ready')::int::bigint], ARRAY[-1::bigint],
+                ARRAY[(v_state = 'parked')::int::bigint], ARRAY[(v_state = 'dead')::int::bigint]);
+  PERFORM tell(
+    p_tenant, t.run,
+    CASE WHEN v_action = 'Release' THEN 'step.released'
+         WHEN v_action = 'Park' AND NOT ended THEN 'step.parked' ELSE 'step.failed' END,
+    v.name,
+    json_strip_nulls(json_build_object(
+      'errorClass', v_class, 'message', v_message, 'attempt', t.attempts + 1,
+      'action', CASE WHEN ended THEN 'DeadLetter' WHEN v_action NOT IN ('Park', 'Release') THEN v_action END,
+      'reason', v_reason, 'resumesAt', CASE WHEN v_state = 'parked' THEN v_until END))::text);
+  IF ended THEN
+    PERFORM end_run(p_tenant, t.run, 'Failed', v_class, v_message);
+  END IF;
+END
+$$;

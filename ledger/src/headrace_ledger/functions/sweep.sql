@@ -1,0 +1,105 @@
+-- One bounded turn over what ran out. It looks across tenants, and acts tenant by tenant with that tenant set.
+-- Two at once: the second does nothing, so every gateway may try every second.
+CREATE OR REPLACE FUNCTION headrace.sweep(
+  p_after_gap boolean, OUT ran boolean, OUT expired integer, OUT timed_out integer, OUT unparked integer,
+  OUT deleted integer, OUT more boolean, OUT pools bigint[]
+)
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = headrace, pg_temp
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+DECLARE
+  c_batch CONSTANT integer := 500;
+  w record;
+  d record;
+BEGIN
+  expired := 0;
+  timed_out := 0;
+  unparked := 0;
+  deleted := 0;
+  more := false;
+  pools := '{}';
+  ran := pg_try_advisory_xact_lock(hashtextextended('headrace.sweep', 0));
+  IF NOT ran THEN
+    RETURN;
+  END IF;
+
+  -- After an outage no worker could beat: `p_after_gap` says that nothing expires yet.
+  FOR w IN
+    SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
+      SELECT t.tenant, t.id FROM tasks t
+      WHERE t.state = 'leased' AND (t.lease_until < now() OR t.deadline < now() - interval '5 s') AND NOT p_after_gap
+      LIMIT c_batch) AS x
+    GROUP BY x.tenant ORDER BY x.tenant
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    SELECT * INTO d FROM expire_tasks(w.tenant, w.ids);
+    expired := expired + d.expired;
+    timed_out := timed_out + d.timed_out;
+    pools := pools || d.pools;
+    more := more OR cardinality(w.ids) = c_batch;
+  END LOOP;
+
+  FOR w IN
+    SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
+      SELECT t.tenant, t.id FROM tasks t WHERE t.state = 'parked' AND t.ready_at <= now()
+      ORDER BY t.ready_at LIMIT c_batch) AS x
+    GROUP BY x.tenant ORDER BY x.tenant
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    SELECT * INTO d FROM unpark_tasks(w.tenant, w.ids);
+    unparked := unparked + d.unparked;
+    pools := pools || d.pools;
+    more := more OR cardinality(w.ids) = c_batch;
+  END LOOP;
+
+  FOR w IN
+    SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
+      SELECT r.tenant, r.id FROM runs r WHERE r.finished_at IS NULL AND r.deadline < now()
+      ORDER BY r.deadline LIMIT c_batch) AS x
+    GROUP BY x.tenant ORDER BY x.tenant
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    SELECT * INTO d FROM expire_runs(w.tenant, w.ids);
+    timed_out := timed_out + d.ended;
+    pools := pools || d.pools;
+    more := more OR cardinality(w.ids) = c_batch;
+  END LOOP;
+
+  FOR w IN
+    SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
+      SELECT r.tenant, r.id FROM runs r WHERE r.finished_at IS NOT NULL AND r.expires_at < now()
+      ORDER BY r.expires_at LIMIT c_batch) AS x
+    GROUP BY x.tenant ORDER BY x.tenant
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    deleted := deleted + delete_runs(w.tenant, w.ids);
+    more := more OR cardinality(w.ids) = c_batch;
+  END LOOP;
+
+  -- Runs that wait although there is room: a limit was raised, or a promotion was lost with its process.
+  FOR w IN
+    SELECT l.tenant, l.id FROM pipelines l
+    WHERE l.deleting_since IS NULL AND EXISTS (
+      SELECT FROM runs r WHERE r.tenant = l.tenant AND r.pipeline = l.id AND r.finished_at IS NULL AND NOT r.admitted)
+    ORDER BY l.tenant, l.id LIMIT c_batch
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    pools := pools || promote(w.tenant, w.id);
+  END LOOP;
+
+  FOR w IN SELECT DISTINCT p.tenant FROM pools p WHERE p.draining ORDER BY p.tenant LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true), delete_pools(w.tenant);
+  END LOOP;
+
+  -- A deleted pipeline's last finished run has expired: nothing needs its name any more.
+  FOR w IN
+    SELECT l.tenant, l.id FROM pipelines l
+    WHERE l.deleted_at IS NOT NULL AND NOT EXISTS (SELECT FROM runs r WHERE r.tenant = l.tenant AND r.pipeline = l.id)
+    ORDER BY l.tenant, l.id LIMIT c_batch
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    DELETE FROM pipelines l WHERE l.tenant = w.tenant AND l.id = w.id;
+  END LOOP;
+  pools := ARRAY(SELECT DISTINCT x FROM unnest(pools) AS x ORDER BY x);
+END
+$$;
+GRANT EXECUTE ON FUNCTION headrace.sweep TO headrace_gateway;

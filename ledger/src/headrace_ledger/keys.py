@@ -1,0 +1,46 @@
+"""API keys: only their hashes are here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headrace_ledger.call import Verbs
+from headrace_ledger.records import ApiKeyRow
+
+if TYPE_CHECKING:
+    import asyncpg
+
+
+class Keys(Verbs):
+    """The verbs of API keys."""
+
+    async def create_api_key(self, key: ApiKeyRow) -> None:
+        """Keep a new key; the same id again changes nothing."""
+        await self._caller.rows(
+            "create_api_key",
+            key.tenant,
+            key.id,
+            key.prefix,
+            key.hash,
+            key.name,
+            list(key.scopes),
+            key.created_by,
+            key.expires_at,
+        )
+
+    async def api_key_by_prefix(self, prefix: str) -> ApiKeyRow | None:
+        """Find a key across tenants; the caller still has to match the hash, expiry and revocation."""
+        row = await self._caller.row("api_key_by_prefix", prefix)
+        return None if row is None else _key(row)
+
+    async def api_keys(self, tenant: str) -> list[ApiKeyRow]:
+        """Return a tenant's keys, revoked ones included."""
+        return [_key(row) for row in await self._caller.rows("api_keys", tenant)]
+
+    async def revoke_api_key(self, tenant: str, key_id: str) -> bool:
+        """Revoke a key; False if there is none, or it is revoked already."""
+        return bool(await self._caller.value("revoke_api_key", tenant, key_id))
+
+
+def _key(row: asyncpg.Record) -> ApiKeyRow:
+    return ApiKeyRow(**{**row, "scopes": tuple(row["scopes"])})

@@ -1,0 +1,38 @@
+"""What the model endpoint asks: whose key is this, has this call been made before, what did it cost."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from headrace_ledger.call import Verbs
+from headrace_ledger.edge import flaw
+from headrace_ledger.errors import InvalidItemError
+from headrace_ledger.records import CallRecord, KeyedLease
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+class Models(Verbs):
+    """The verbs of the model endpoint."""
+
+    async def lease_of_key(self, key_hash: bytes) -> KeyedLease | None:
+        """Return the live lease that a step's key opens."""
+        row = await self._caller.row("lease_of_key", key_hash)
+        return None if row is None else KeyedLease(*row)
+
+    async def recall(
+        self, tenant: str, run: UUID, step: str, request_hash: bytes, idx: int
+    ) -> CallRecord | None:
+        """Return the recorded answer of a call that this attempt of the step has made before."""
+        row = await self._caller.row("recall", tenant, run, step, request_hash, idx)
+        return None if row is None else CallRecord(*row)
+
+    async def record_call(self, call: CallRecord) -> bool:
+        """Keep a finished call. False: the fence is stale, and the call is spend only."""
+        reason = flaw(call)
+        if reason is not None:
+            raise InvalidItemError(reason)
+        values = (getattr(call, field.name) for field in dataclasses.fields(call))
+        return bool(await self._caller.value("record_call", *values))

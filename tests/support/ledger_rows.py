@@ -1,0 +1,108 @@
+"""Builders of the ledger's records, with everything filled in that a test does not speak about."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import itertools
+import os
+import time
+from typing import Any
+from uuid import UUID
+
+from headrace_ledger.records import (
+    ClaimWish,
+    Completion,
+    EdgeRow,
+    Failure,
+    LeaseRecord,
+    PipelineRow,
+    PoolRow,
+    Submit,
+    TenantRow,
+)
+
+_NUMBERS = itertools.count(1)
+
+
+def uuid7() -> UUID:
+    """A UUID whose first bits are the time, as the gateway makes them."""
+    raw = bytearray(time.time_ns().__floordiv__(1_000_000).to_bytes(6, "big") + os.urandom(10))
+    raw[6] = raw[6] & 0x0F | 0x70
+    raw[8] = raw[8] & 0x3F | 0x80
+    return UUID(bytes=bytes(raw))
+
+
+def fresh(prefix: str) -> str:
+    """A name that no other test uses."""
+    return f"{prefix}-{os.getpid()}-{next(_NUMBERS)}"
+
+
+def key() -> bytes:
+    return hashlib.sha256(os.urandom(16)).digest()
+
+
+def tenant(name: str, *namespaces: str, stop: str = "None") -> TenantRow:
+    return TenantRow(name, f"uid-of-{name}", namespaces or (f"{name}-ns",), stop)
+
+
+def edge(step: str, *depends_on: str, pool: str = "default", kind: str = "LLM", timeout: float = 60) -> EdgeRow:
+    return EdgeRow(step, kind, pool, depends_on, timeout)
+
+
+def pipeline(of: str, *steps: EdgeRow, **changes: Any) -> PipelineRow:
+    """A pipeline of a tenant; one step in one pool unless told otherwise."""
+    steps = steps or (edge("only"),)
+    name = changes.pop("name", None) or fresh("pipe")
+    pools = dict.fromkeys(s.pool for s in steps)
+    row = PipelineRow(
+        tenant=of,
+        uid=f"uid-of-{name}",
+        namespace=f"{of}-ns",
+        name=name,
+        generation=1,
+        digest=f"sha256:{name}",
+        compiled='{"compiled": true}',
+        service_account=f"account-of-{name}",
+        stop_policy="None",
+        steps=steps,
+        pools=tuple(PoolRow(p, 4, 10, f"object-of-{name}-{p}") for p in pools),
+        max_attempts=3,
+        backoff_initial_seconds=0.0,
+        backoff_max_seconds=0.0,
+        max_concurrent_runs=None,
+        run_seconds=3600,
+        result_seconds=3600,
+    )
+    return dataclasses.replace(row, **changes)
+
+
+def submit(to: PipelineRow, **changes: Any) -> Submit:
+    made = Submit(
+        tenant=to.tenant,
+        id=uuid7(),
+        pipeline_uid=to.uid,
+        digest=to.digest,
+        input='{"topic": "rivers"}',
+        idempotency_key=None,
+        body_hash=b"body",
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def wish(of: str, pool_id: int, slots: int = 1, **changes: Any) -> ClaimWish:
+    made = ClaimWish(of, pool_id, "worker-1", fresh("claim"), tuple(key() for _ in range(slots)), ())
+    return dataclasses.replace(made, **changes)
+
+
+def completion(lease: LeaseRecord, output: str | None = '"done"', **changes: Any) -> Completion:
+    made = Completion(lease.tenant, lease.task, lease.fence, fresh("complete"), "worker-1", output)
+    return dataclasses.replace(made, **changes)
+
+
+def failure(lease: LeaseRecord, action: str = "Retry", **changes: Any) -> Failure:
+    made = Failure(
+        lease.tenant, lease.task, lease.fence, fresh("fail"), "worker-1", "StepError", "it broke", action, 0.5
+    )
+    return dataclasses.replace(made, **changes)
