@@ -20,17 +20,22 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from certificates import Authority, Pair, rsa_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
+T = TypeVar("T")
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 MASTERS: Final = "system:masters"
-COLLECTING: Final = ("garbage-collector-controller", "namespace-controller")
-"""Controllers that make deletions complete."""
+CONTROLLERS: Final = (
+    "clusterrole-aggregation-controller",
+    "garbage-collector-controller",
+    "namespace-controller",
+)
+"""Controllers that make deletions and roles complete; none of them makes pods."""
 _DEADLINE_SECONDS: Final = 90.0
 
 
@@ -103,6 +108,17 @@ def program(name: str) -> list[str]:
     from devcluster.programs import kube_binary  # noqa: PLC0415 -- not needed beside given assets
 
     return [str(kube_binary()), name]
+
+
+def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
+    """Wait for what a server does a moment later; give what the condition gave."""
+    end = time.monotonic() + seconds
+    while not (seen := condition()):
+        if time.monotonic() > end:
+            msg = f"the condition did not come true within {seconds:g} s"
+            raise TimeoutError(msg)
+        threading.Event().wait(0.05)
+    return seen
 
 
 @contextlib.contextmanager

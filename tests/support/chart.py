@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 CHART: Final = Path(__file__).parents[2] / "charts" / "headrace"
 NAMESPACE: Final = "headrace-system"
 Object = dict[str, Any]
+# The safe loader in C, where PyYAML was built with it: the definitions are long.
+_LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Rendered:
@@ -23,7 +25,7 @@ class Rendered:
     def __init__(self, texts: Mapping[str, str]) -> None:
         self.notes = texts["headrace/templates/NOTES.txt"]
         manifests = (text for name, text in texts.items() if not name.endswith(".txt"))
-        self.objects = [one for text in manifests for one in yaml.safe_load_all(text) if one]
+        self.objects = [one for text in manifests for one in yaml.load_all(text, _LOADER) if one]
 
     def of_kind(self, kind: str) -> list[Object]:
         return [one for one in self.objects if one["kind"] == kind]

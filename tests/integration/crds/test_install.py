@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
 import crd_cases
+from apiserver import until
 from headrace_contract.check import parse
 from headrace_contract.resources.base import API_VERSION, GROUP
 from headrace_contract.resources.kinds import AGENT_PIPELINE, KINDS
@@ -33,15 +32,6 @@ def create(apiserver, kind, spec):
         "spec": spec,
     }
     return apiserver.request("POST", path_of(kind) + "?fieldValidation=Strict", body)
-
-
-def until(condition, seconds=30.0):
-    """Wait for what the server publishes a moment after a CRD is established."""
-    end = time.monotonic() + seconds
-    while not (seen := condition()):
-        assert time.monotonic() < end, "the condition did not come true in time"
-        threading.Event().wait(0.1)
-    return seen
 
 
 def test_install_without_a_warning_and_twice(apiserver):
