@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from apiserver import ApiServer
+    from headrace_ledger.embedded import EmbeddedLedger
 
 
 CRDS = Path(__file__).parents[2] / "crds"
@@ -29,3 +30,13 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
             yield server
     except NotPossibleError as error:
         pytest.skip(f"a kube-apiserver can be neither found nor built here: {error}")
+
+
+@pytest.fixture(scope="session")
+def ledger_server() -> Iterator[EmbeddedLedger]:
+    """Give a migrated PostgreSQL; tests share it, so each works in tenants of its own."""
+    # Imported here, so that tests without a ledger need no server from a wheel.
+    from headrace_ledger.embedded import EmbeddedLedger  # noqa: PLC0415
+
+    with EmbeddedLedger() as server:
+        yield server
