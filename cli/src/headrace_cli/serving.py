@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
@@ -27,8 +27,14 @@ class _Guest(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve the app and say where; on the way out, end its connections politely."""
+async def serving(
+    app: Any, *, host: str = "127.0.0.1", port: int = 0, stop: Callable[[], None] | None = None
+) -> AsyncIterator[str]:
+    """
+    Serve the app and say where; on the way out, end its connections politely.
+
+    `stop` has the app end what waits: the server asks for that only when nothing is open any more.
+    """
     listener = socket.create_server((host, port))
     config = uvicorn.Config(
         app,
@@ -47,6 +53,8 @@ async def serving(app: Any, *, host: str = "127.0.0.1", port: int = 0) -> AsyncI
             await asyncio.sleep(_LOOK)
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:
+        if stop is not None:
+            stop()
         server.should_exit = True
         await asyncio.wait([running])
         listener.close()

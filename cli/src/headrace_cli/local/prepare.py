@@ -66,7 +66,7 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
     """Compile a pipeline for this machine; raise ManifestError with every problem."""
     if bundle.problems:
         raise ManifestError(bundle.problems)
-    providers = {**_made_up(pipeline), **bundle.providers}
+    providers = {**made_up_providers(pipeline), **bundle.providers}
     tenant = bundle.tenant_of(pipeline) or TENANT
     compiled = compile_pipeline(
         tenant=tenant,
@@ -89,7 +89,7 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
     )
 
 
-def _made_up(pipeline: Pipeline) -> dict[str, ModelProviderSpec]:
+def made_up_providers(pipeline: Pipeline) -> dict[str, ModelProviderSpec]:
     """Stand in for providers that no file describes: a laptop has one model for all."""
     wanted: dict[str, dict[str, list[str]]] = {}
     for model in pipeline.spec.models:

@@ -21,7 +21,6 @@ _STOP_WORDS: Final = """\
     this those three through topic under until used user very want well were what when where
     which while with words would write your
 """
-_STOP: Final = frozenset(_STOP_WORDS.split())
 _QUOTED: Final = re.compile(r"[\"'`]([^\"'`\n]{3,60})[\"'`]")
 _LABELLED: Final = re.compile(r"\b(?:topic|subject|question)\s*:\s*([^\n.;]{2,60})", re.IGNORECASE)
 _WORD: Final = re.compile(r"[^\W\d_]{4,}")
@@ -48,6 +47,10 @@ _CLOSINGS: Final = (
     "In short: follow {a}, and {topic} explains itself.",
     "None of this is settled, which is why {topic} is worth the time.",
 )
+
+# Its own phrases are no topics: an answer may become part of the next prompt.
+_PHRASES: Final = " ".join((*_OPENINGS, *_MIDDLES, *_CLOSINGS)).lower()
+_STOP: Final = frozenset((*_STOP_WORDS.split(), *_WORD.findall(_PHRASES)))
 
 
 def digest_of(text: str) -> int:

@@ -1,0 +1,138 @@
+"""A pipeline on this machine: written as the operator would, run, shown, run again."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import SecretStr
+from rich.console import Console
+from watchfiles import Change, awatch
+
+from headrace_cli.board import Board
+from headrace_cli.client import connect
+from headrace_cli.errors import CliError, GivenError, ManifestError
+from headrace_cli.follow import conclude, watched
+from headrace_cli.live import show_for
+from headrace_cli.local.prepare import Places, Prepared, prepare
+from headrace_cli.local.stack import Stack, stack
+from headrace_cli.local.workers import environment_of, workers
+from headrace_cli.manifests import Bundle, Pipeline, load
+from headrace_cli.mock_llm import build_mock
+from headrace_cli.printing import note
+from headrace_cli.serving import serving
+from headrace_contract.check import validate_input
+
+_SUFFIXES: Final = (".yaml", ".yml", ".py", ".json")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for on the command line."""
+
+    path: Path
+    value: Any
+    pipeline: str | None = None
+    provider: str | None = None
+    model: str | None = None
+    provider_key: SecretStr | None = None
+    data: Path | None = None
+    watch: bool = False
+
+    @property
+    def folder(self) -> Path:
+        return self.path if self.path.is_dir() else self.path.parent
+
+
+def chosen(bundle: Bundle, wish: Wish) -> Pipeline:
+    """Return the one pipeline that is meant."""
+    if bundle.problems:
+        raise ManifestError(bundle.problems)
+    found = [one for one in bundle.pipelines if wish.pipeline in (None, one.name)]
+    if len(found) == 1:
+        return found[0]
+    names = ", ".join(one.name for one in bundle.pipelines) or "none"
+    what = f"one pipeline named '{wish.pipeline}'" if wish.pipeline else "one pipeline"
+    msg = f"{wish.path} must hold {what} (there: {names}); `--pipeline` chooses"
+    raise GivenError(msg)
+
+
+def check_input(prepared: Prepared, value: Any) -> None:
+    """Refuse an input before anything is started; the gateway would refuse it too."""
+    problems = validate_input(prepared.compiled.input_schema, value)
+    if problems:
+        told = "\n".join(f"--input: {one.path}: {one.message}" for one in problems)
+        raise GivenError(told)
+
+
+def read(wish: Wish, places: Places, generation: int) -> tuple[Pipeline, Prepared]:
+    """Read the files as they are now; raise for everything that is wrong with them."""
+    bundle = load(wish.path)
+    pipeline = chosen(bundle, wish)
+    prepared = prepare(bundle, pipeline, places, generation)
+    check_input(prepared, wish.value)
+    return pipeline, prepared
+
+
+async def develop(wish: Wish, console: Console) -> int:
+    """Run the pipeline once, or again on every save; return the exit code."""
+    async with AsyncExitStack() as opened:
+        mock = await opened.enter_async_context(serving(build_mock()))
+        places = Places(
+            model=wish.provider or f"{mock}/v1",
+            stand_in=mock,
+            model_name=wish.model,
+            with_key=wish.provider_key is not None,
+        )
+        pipeline, prepared = read(wish, places, 1)
+        tenant = prepared.tenant.tenant
+        there = await opened.enter_async_context(stack(tenant, wish.data, wish.provider_key))
+        code = await once(there, wish, (pipeline, prepared), console)
+        if wish.watch:
+            await again_and_again(there, wish, places, console)
+        return code
+
+
+async def again_and_again(there: Stack, wish: Wish, places: Places, console: Console) -> None:
+    """Run once more whenever a file was saved; what is wrong is told, and waited out."""
+    note(f"watching {wish.folder}: save a file to run again, Ctrl-C to end")
+    generation = 1
+    async for _ in awatch(wish.folder, watch_filter=_is_source):
+        generation += 1
+        try:
+            await once(there, wish, read(wish, places, generation), console)
+        except CliError as exc:
+            note("\n".join(f"error: {line}" for line in str(exc).splitlines()))
+
+
+def _is_source(_change: Change, path: str) -> bool:
+    return path.endswith(_SUFFIXES)
+
+
+async def once(there: Stack, wish: Wish, what: tuple[Pipeline, Prepared], console: Console) -> int:
+    """Put the pipeline into the ledger, run it with workers of its own, print its answer."""
+    pipeline, prepared = what
+    await put(there, prepared)
+    pools = {
+        pool.name: environment_of(pool, os.environ, wish.folder.absolute())
+        for pool in pipeline.spec.pools
+    }
+    board = Board.of([step.name for step in prepared.compiled.steps])
+    async with (
+        workers(there, prepared.compiled, pools),
+        connect(there.gateway_url, there.key) as client,
+    ):
+        accepted = await client.submit(pipeline.namespace, pipeline.name, wish.value)
+        where = (pipeline.namespace, pipeline.name, accepted.id)
+        return conclude(await watched(client, where, show_for(board, console)))
+
+
+async def put(there: Stack, prepared: Prepared) -> None:
+    """Write what the operator would have written."""
+    await there.ledger.put_tenant(prepared.tenant)
+    for provider in prepared.providers:
+        await there.ledger.put_provider(provider)
+    await there.ledger.put_pipeline(prepared.pipeline)
