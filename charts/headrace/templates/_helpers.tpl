@@ -90,11 +90,23 @@ imagePullSecrets:
       key: {{ index .root.Values.database.keys .role }}
 {{- end }}
 
-{{- define "headrace.podName" -}}
-- name: HEADRACE_POD_NAME
+{{/* All addresses, for whoever makes the logins be what their roles are. */}}
+{{- define "headrace.ledgerUrls" -}}
+{{ include "headrace.ledgerUrl" (dict "root" . "role" "owner") }}
+{{- range $role := list "gateway" "operator" }}
+- name: HEADRACE_LEDGER_{{ upper $role }}_URL
   valueFrom:
-    fieldRef:
-      fieldPath: metadata.name
+    secretKeyRef:
+      name: {{ $.Values.database.secretName }}
+      key: {{ index $.Values.database.keys $role }}
+{{- end }}
+{{- end }}
+
+{{- define "headrace.podAnnotations" -}}
+{{- with .Values.podAnnotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
 {{- end }}
 
 {{- define "headrace.probes" -}}
@@ -117,6 +129,7 @@ livenessProbe:
 metadata:
   labels:
     {{- include "headrace.selector" (dict "part" "migrate") | nindent 4 }}
+  {{- include "headrace.podAnnotations" . | nindent 2 }}
 spec:
   restartPolicy: OnFailure
   serviceAccountName: headrace-migrate
@@ -131,15 +144,7 @@ spec:
       imagePullPolicy: {{ .Values.images.pullPolicy }}
       command: [python, -m, headrace_ledger.migrate]
       env:
-        {{- include "headrace.ledgerUrl" (dict "root" . "role" "owner") | nindent 8 }}
-        # Migrations let these logins be what their roles are.
-        {{- range $role := list "gateway" "operator" }}
-        - name: HEADRACE_LEDGER_{{ upper $role }}_URL
-          valueFrom:
-            secretKeyRef:
-              name: {{ $.Values.database.secretName }}
-              key: {{ index $.Values.database.keys $role }}
-        {{- end }}
+        {{- include "headrace.ledgerUrls" . | nindent 8 }}
       resources:
         requests: {cpu: 50m, memory: 64Mi}
         limits: {memory: 256Mi}

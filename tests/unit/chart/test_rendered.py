@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -179,7 +180,7 @@ def test_services_find_the_pods():
 def test_the_gateway_leaves_politely():
     pod = dict(render().pods())["headrace-gateway"]
     assert pod["terminationGracePeriodSeconds"] == 300
-    assert pod["containers"][0]["lifecycle"] == {"preStop": {"sleep": {"seconds": 5}}}
+    assert env_of(pod)["HEADRACE_GRACE_SECONDS"] == "290"
 
 
 def migration(values=None):
@@ -194,8 +195,8 @@ def test_the_migration_has_a_job_for_each_version():
 
 
 def test_a_job_that_would_change_is_another_job():
-    names = {migration(), migration({"images": {"pullPolicy": "Always"}}), migration(EVERYTHING)}
-    assert len(names) == 3
+    values = ({}, {"images": {"pullPolicy": "Always"}}, {"podAnnotations": {"images": "a"}})
+    assert len({migration(each) for each in values}) == 3
     assert migration({"gateway": {"replicas": 3}}) == migration()
 
 
@@ -219,6 +220,15 @@ IMAGES = {
 def test_images(values, want):
     pod = dict(render({"images": values}).pods())["headrace-gateway"]
     assert pod["containers"][0]["image"] == want
+
+
+@pytest.mark.parametrize("part", ["operator", "gateway"])
+def test_every_variable_is_a_setting_of_the_part(part):
+    """A variable that nobody reads is a mistake in one of the two places."""
+    settings = importlib.import_module(f"headrace_{part}.settings").Settings
+    pod = dict(render(EVERYTHING).pods())[f"headrace-{part}"]
+    known = {f"HEADRACE_{name.upper()}" for name in settings.model_fields}
+    assert set(env_of(pod)) <= known
 
 
 # ---- who may reach whom -------------------------------------------------------------------------
