@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
+
+from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 class Notifier(Protocol):
     """Tells the other gateways; at most one notice per 10 ms, and nobody waits for it."""
 
-    def notify(self, pool_ids: Iterable[int] = (), runs: Iterable[UUID] = ()) -> None: ...
+    async def notify(self, pool_ids: Iterable[int] = (), runs: Iterable[UUID] = ()) -> None: ...
 
 
 class Bell:
@@ -68,6 +70,9 @@ class Wakes:
         self._runs: dict[UUID, set[Bell]] = defaultdict(set)
         self._pool_hooks: list[Callable[[Iterable[int] | None], None]] = []
         self._run_hooks: list[Callable[[Iterable[UUID]], None]] = []
+        self._untold_pools: set[int] = set()
+        self._untold_runs: set[UUID] = set()
+        self._telling: asyncio.Task[None] | None = None
         self.stopping = asyncio.Event()
 
     def on_pools(self, hook: Callable[[Iterable[int] | None], None]) -> None:
@@ -109,7 +114,21 @@ class Wakes:
         if not pools and not happened:
             return
         self.ring(pools, happened)
-        self._notifier.notify(pools, happened)
+        self._untold_pools.update(pools)
+        self._untold_runs.update(happened)
+        if self._telling is None:
+            self._telling = asyncio.get_running_loop().create_task(self._notify())
+
+    async def _notify(self) -> None:
+        try:
+            while self._untold_pools or self._untold_runs:
+                pools, self._untold_pools = self._untold_pools, set()
+                runs, self._untold_runs = self._untold_runs, set()
+                # A lost notice is made good by the listeners' safety look.
+                with suppress(LedgerError):
+                    await self._notifier.notify(pools, runs)
+        finally:
+            self._telling = None
 
     def ring_all(self) -> None:
         """Wake everybody: after a gap in the notices nobody knows what happened."""
