@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
 MASTERS: Final = "system:masters"
+ACCOUNTS: Final = "system:serviceaccounts"
+AUDIT_LOG: Final = "audit.log"
 CONTROLLERS: Final = (
     "clusterrole-aggregation-controller",
     "garbage-collector-controller",
@@ -59,6 +61,18 @@ class ApiServer:
         """Write a kubeconfig of somebody else, who may do what RBAC says."""
         pair = self.authority.user(user, groups)
         return _kubeconfig(self.folder, user, self.url, self.ca, pair)
+
+    def kubeconfig_of_account(self, namespace: str, name: str) -> Path:
+        """Write a kubeconfig of a ServiceAccount; what it asks for is recorded."""
+        groups = [ACCOUNTS, f"{ACCOUNTS}:{namespace}", "system:authenticated"]
+        return self.kubeconfig_for(f"system:serviceaccount:{namespace}:{name}", groups)
+
+    def asked(self, namespace: str, name: str) -> list[dict[str, Any]]:
+        """Return the audit events of a ServiceAccount, in the order in which they were answered."""
+        user = f"system:serviceaccount:{namespace}:{name}"
+        lines = (self.folder / AUDIT_LOG).read_text().splitlines()
+        events = [json.loads(line) for line in lines if user in line]
+        return [event for event in events if event["user"]["username"] == user]
 
     def kubectl(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator; the caller judges how it ended."""
@@ -187,7 +201,23 @@ def _api_server(
         f"--service-account-signing-key-file={signing}",
         "--service-cluster-ip-range=10.96.0.0/16",
         f"--cert-dir={folder}",
+        f"--audit-policy-file={_audit_policy(folder)}",
+        f"--audit-log-path={folder / AUDIT_LOG}",
     ]
+
+
+def _audit_policy(folder: Path) -> Path:
+    """Record what ServiceAccounts ask for, and how they were answered."""
+    rules = [{"level": "Metadata", "userGroups": [ACCOUNTS]}, {"level": "None"}]
+    policy = {
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": rules,
+    }
+    path = folder / "audit.json"
+    path.write_text(json.dumps(policy))
+    return path
 
 
 def _controller_manager(folder: Path, server: ApiServer, controllers: Sequence[str]) -> list[str]:
