@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
 from rich.console import Console
@@ -18,14 +19,15 @@ from headrace_cli.errors import CliError, GivenError, ManifestError
 from headrace_cli.follow import conclude, watched
 from headrace_cli.live import show_for
 from headrace_cli.local.prepare import Places, Prepared, prepare
-from headrace_cli.local.stack import Stack, stack
-from headrace_cli.local.workers import environment_of, workers
 from headrace_cli.manifests import Bundle, Pipeline, load
-from headrace_cli.mock_llm import build_mock
 from headrace_cli.printing import note
-from headrace_cli.serving import serving
 from headrace_contract.check import validate_input
+from headrace_ledger.embedded import EmbeddedLedger
 
+if TYPE_CHECKING:
+    from headrace_cli.local.stack import Stack
+
+_NOWHERE: Final = Places(model="http://model.invalid/v1", stand_in="http://model.invalid")
 _SUFFIXES: Final = (".yaml", ".yml", ".py", ".json")
 
 
@@ -79,7 +81,16 @@ def read(wish: Wish, places: Places, generation: int) -> tuple[Pipeline, Prepare
 
 async def develop(wish: Wish, console: Console) -> int:
     """Run the pipeline once, or again on every save; return the exit code."""
+    read(wish, _NOWHERE, 1)  # what is wrong is told before anything is started
     async with AsyncExitStack() as opened:
+        server = EmbeddedLedger(wish.data)
+        starting = asyncio.create_task(asyncio.to_thread(server.start))
+        opened.push_async_callback(_end, server, starting)
+        # PostgreSQL takes about a second: the time in which everything else is imported.
+        from headrace_cli.local.stack import stack  # noqa: PLC0415 -- see above
+        from headrace_cli.mock_llm import build_mock  # noqa: PLC0415 -- see above
+        from headrace_cli.serving import serving  # noqa: PLC0415 -- see above
+
         mock = await opened.enter_async_context(serving(build_mock()))
         places = Places(
             model=wish.provider or f"{mock}/v1",
@@ -87,13 +98,19 @@ async def develop(wish: Wish, console: Console) -> int:
             model_name=wish.model,
             with_key=wish.provider_key is not None,
         )
-        pipeline, prepared = read(wish, places, 1)
-        tenant = prepared.tenant.tenant
-        there = await opened.enter_async_context(stack(tenant, wish.data, wish.provider_key))
-        code = await once(there, wish, (pipeline, prepared), console)
+        what = read(wish, places, 1)
+        tenant = what[1].tenant.tenant
+        await starting
+        there = await opened.enter_async_context(stack(tenant, server, wish.provider_key))
+        code = await once(there, wish, what, console)
         if wish.watch:
             await again_and_again(there, wish, places, console)
         return code
+
+
+async def _end(server: EmbeddedLedger, starting: asyncio.Task[None]) -> None:
+    await asyncio.wait([starting])
+    await asyncio.to_thread(server.stop)
 
 
 async def again_and_again(there: Stack, wish: Wish, places: Places, console: Console) -> None:
@@ -116,11 +133,13 @@ async def once(there: Stack, wish: Wish, what: tuple[Pipeline, Prepared], consol
     """Put the pipeline into the ledger, run it with workers of its own, print its answer."""
     pipeline, prepared = what
     await put(there, prepared)
+    board = Board.of([step.name for step in prepared.compiled.steps])
+    from headrace_cli.local.workers import environment_of, workers  # noqa: PLC0415 -- as above
+
     pools = {
         pool.name: environment_of(pool, os.environ, wish.folder.absolute())
         for pool in pipeline.spec.pools
     }
-    board = Board.of([step.name for step in prepared.compiled.steps])
     async with (
         workers(there, prepared.compiled, pools),
         connect(there.gateway_url, there.key) as client,

@@ -1,14 +1,12 @@
-"""Everything of a cluster in one process: PostgreSQL, gateway, mock model."""
+"""The gateway of a laptop, in this process, and a way to write what the operator would."""
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pydantic import SecretStr
 
@@ -47,13 +45,10 @@ class OneSecret:
 
 @asynccontextmanager
 async def stack(
-    tenant: str, data: Path | None, provider_key: SecretStr | None
+    tenant: str, server: EmbeddedLedger, provider_key: SecretStr | None
 ) -> AsyncIterator[Stack]:
-    """Start it all; end it in the reverse order."""
+    """Start a gateway on a ledger that runs; end it in the reverse order."""
     async with AsyncExitStack() as opened:
-        server = EmbeddedLedger(data)
-        opened.push_async_callback(asyncio.to_thread, server.stop)
-        await asyncio.to_thread(server.start)
         for_gateway = await Ledger.connect(server.gateway_url, role="gateway")
         opened.push_async_callback(for_gateway.close)
         for_operator = await Ledger.connect(server.operator_url, role="operator", max_size=2)
