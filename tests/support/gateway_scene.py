@@ -27,10 +27,10 @@ from headrace_contract.compiled import (
 )
 from headrace_gateway.app import App, Gateway, build_app
 from headrace_gateway.clock import Clock
+from headrace_gateway.errors import UnauthenticatedError
 from headrace_gateway.identity.caller import Caller, Identity, bearer
 from headrace_gateway.identity.cluster import StaticSecrets
 from headrace_gateway.identity.dev import DevIdentity
-from headrace_gateway.errors import UnauthenticatedError
 from headrace_gateway.models.httpx_upstream import HttpxUpstream
 from headrace_gateway.options import Options
 from headrace_gateway.serving import server
@@ -220,6 +220,13 @@ class Scene:
         assert answer.status_code == 200, answer.text
         return answer.json()["leases"]
 
+    def slot(self, name: str, number: int = 0) -> str:
+        """Keys are found in the whole ledger, so each scene has its own."""
+        return f"{self.names.tenant}-{name}-{number}"
+
+    def key(self, name: str, number: int = 0) -> str:
+        return key_of(self.slot(name, number))[0]
+
     def wish(self, name: str, wait: float = 0, slots: int = 1, **more: Any) -> dict[str, Any]:
         return {
             "requestId": name,
@@ -228,7 +235,7 @@ class Scene:
             "pipeline": "draft",
             "pool": "main",
             "stepTypes": ["LLM", "HTTP", "Python"],
-            "slots": [{"keyHash": key_of(f"{name}-{n}")[1]} for n in range(slots)],
+            "slots": [{"keyHash": key_of(self.slot(name, n))[1]} for n in range(slots)],
             "waitSeconds": wait,
             **more,
         }
@@ -261,7 +268,9 @@ async def scene(ledger_server: Any, providers: list[str], **how: Any) -> AsyncIt
     operator = await Ledger.connect(ledger_server.operator_url, role="operator", max_size=2)
     upstream = HttpxUpstream()
     try:
-        await operator.put_tenant(TenantRow(names.tenant, f"uid-{names.tenant}", (names.namespace,)))
+        await operator.put_tenant(
+            TenantRow(names.tenant, f"uid-{names.tenant}", (names.namespace,))
+        )
         named = [(names.provider, "tiny"), (names.fallback, "tiny-two")]
         for (name, model), endpoint in zip(named, providers, strict=False):
             await operator.put_provider(provider_row(name, endpoint, model, **how.get("spec", {})))

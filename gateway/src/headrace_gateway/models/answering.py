@@ -12,7 +12,7 @@ from headrace_contract.protocol import BeatOutcome
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.frames import DONE, Frames, text_of
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
-from headrace_gateway.models.ports import UpstreamUnreachableError
+from headrace_gateway.models.ports import UpstreamTimeoutError, UpstreamUnreachableError
 from headrace_gateway.models.prices import cost
 from headrace_gateway.models.refusals import ModelError, StaleError, error_member
 from headrace_gateway.models.watch import CutError
@@ -53,7 +53,7 @@ class Answering:
         except TimeoutError as exc:
             text = "The provider did not finish in time."
             raise ProviderFailure(ErrorClass.TIMEOUT, text) from exc
-        except UpstreamUnreachableError as exc:
+        except (UpstreamUnreachableError, UpstreamTimeoutError) as exc:
             raise _broken() from exc
         body = b"".join(parts)
         usage = usage_of(_document(body)) or Usage()
@@ -83,6 +83,7 @@ class Answering:
             ProviderFailure,
             TimeoutError,
             UpstreamUnreachableError,
+            UpstreamTimeoutError,
         ) as exc:
             yield error_frame(exc)
 

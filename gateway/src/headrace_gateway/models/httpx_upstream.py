@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Final
 
 import httpx2 as httpx
@@ -14,7 +14,7 @@ from headrace_gateway.models.ports import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterator
 
     from headrace_gateway.models.ports import (
         Post,
@@ -42,20 +42,39 @@ class HttpxUpstream:
     @asynccontextmanager
     async def post(self, request: Post) -> AsyncIterator[Answer]:
         timeout = httpx.Timeout(None, connect=request.connect_seconds)
+        wanted = self._client.build_request(
+            "POST",
+            request.url,
+            headers=dict(request.headers),
+            content=request.body,
+            timeout=timeout,
+        )
+        with translated():
+            response = await self._client.send(wanted, stream=True)
         try:
-            async with self._client.stream(
-                "POST",
-                request.url,
-                headers=dict(request.headers),
-                content=request.body,
-                timeout=timeout,
-            ) as response:
-                yield Answer(response.status_code, response.headers, response.aiter_raw())
-        except httpx.TimeoutException as exc:
-            raise UpstreamTimeoutError(type(exc).__name__) from exc
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
-            # The text of a transport error may hold an address; its kind is enough.
-            raise UpstreamUnreachableError(type(exc).__name__) from exc
+            yield Answer(response.status_code, response.headers, chunks(response))
+        finally:
+            with translated():
+                await response.aclose()
 
     async def close(self) -> None:
         await self._client.aclose()
+
+
+async def chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Read the body as it comes; a chunk is read where the caller is, so its errors are too."""
+    with translated():
+        async for chunk in response.aiter_raw():
+            yield chunk
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Let nothing of the client's own kind out of this block."""
+    try:
+        yield
+    except httpx.TimeoutException as exc:
+        raise UpstreamTimeoutError(type(exc).__name__) from exc
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as exc:
+        # The text of a transport error may hold an address; its kind is enough.
+        raise UpstreamUnreachableError(type(exc).__name__) from exc
