@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import random
 import secrets
 import time
@@ -139,10 +140,14 @@ class Scene:
                 await running
 
 
-async def until(condition: Callable[[], Any], patience: float = PATIENCE) -> None:
-    """Wait for a condition; fail at the deadline."""
+async def until(condition: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """Wait until a condition, which may be async, holds; fail at the deadline."""
     async with asyncio.timeout(patience):
-        while not condition():  # noqa: ASYNC110 -- a test looks from outside, nobody tells it
+        while True:
+            found = condition()
+            found = await found if inspect.isawaitable(found) else found
+            if found:
+                return found
             await asyncio.sleep(0.005)
 
 

@@ -19,6 +19,10 @@ class Reply:
     cut: bool = False
 
 
+class Hang(Reply):
+    """Answers nothing until the test lets go, and then breaks the connection."""
+
+
 @dataclass
 class Request:
     method: str
@@ -34,6 +38,14 @@ class Site:
         self.replies: dict[str, list[Reply]] = {}
         self.requests: list[Request] = []
         self.port = 0
+        self._going = threading.Event()
+
+    def let_go(self) -> None:
+        """End every reply that hangs."""
+        self._going.set()
+
+    def wait(self) -> None:
+        self._going.wait(120)
 
     @property
     def url(self) -> str:
@@ -60,6 +72,10 @@ def serving(site: Site) -> Iterator[Site]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             request = Request(self.command, self.path, headers, self.rfile.read(size))
             reply = site.take(request)
+            if isinstance(reply, Hang):
+                site.wait()
+                self.close_connection = True
+                return
             self.send_response(reply.status)
             for name, value in reply.headers.items():
                 self.send_header(name, value)
@@ -85,6 +101,7 @@ def serving(site: Site) -> Iterator[Site]:
     try:
         yield site
     finally:
+        site.let_go()
         server.shutdown()
         server.server_close()
         thread.join()

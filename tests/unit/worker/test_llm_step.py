@@ -177,8 +177,13 @@ REFUSALS = {
     ("status", "body", "error_class", "message"), REFUSALS.values(), ids=REFUSALS
 )
 def test_refusals_have_a_class(status, body, error_class, message):
-    error = failure(status, body, 3)
+    error = failure(status, body, {"retry-after": "3"})
     assert (error.error_class, str(error), error.retry_after) == (error_class, message, 3)
+
+
+def test_the_header_of_the_gateway_beats_all_other_words():
+    error = failure(429, {"reason": "Later"}, {"x-headrace-error-class": "BudgetExceeded"})
+    assert error.error_class is ErrorClass.BUDGET_EXCEEDED
 
 
 def test_an_error_in_the_middle_of_a_stream_is_one():

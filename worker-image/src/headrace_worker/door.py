@@ -189,8 +189,9 @@ class HttpModels:
             return response
         await response.aread()
         await response.aclose()
-        error = chat.failure(response.status_code, _json(response), _retry_after(response))
-        if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        error = chat.failure(response.status_code, _json(response), response.headers)
+        ours = chat.ERROR_CLASS not in response.headers
+        if ours and response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
             raise DoorUnavailableError(str(error), retry_after=error.retry_after)
         raise error
 

@@ -44,9 +44,4 @@ def _failure(response: httpx.Response) -> StepFailedError:
         body = response.json()
     except ValueError:
         body = {}
-    after = response.headers.get("retry-after", "")
-    return failure(
-        response.status_code,
-        body if isinstance(body, dict) else {},
-        float(after) if after.isdigit() else None,
-    )
+    return failure(response.status_code, body if isinstance(body, dict) else {}, response.headers)

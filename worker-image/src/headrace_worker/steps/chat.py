@@ -2,8 +2,8 @@
 The dialect of the model endpoint: what is asked, and what a stream of chunks adds up to. Pure.
 
 The endpoint speaks as OpenAI's chat completions do. A refusal is a problem document, or
-`{"error": {"code", "message"}}` as a body or as a frame of a stream that had begun; its `reason`,
-`code` or `type` is one of our error classes when the gateway knew one.
+`{"error": {"code", "message"}}` as a body or as a frame of a stream that had begun; a header, or its
+`reason`, `code` or `type`, is one of our error classes when the gateway knew one.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from headrace_worker.errors import StepFailedError
 
 Message = Mapping[str, str]
 
+ERROR_CLASS: Final = "x-headrace-error-class"
 _CLASSES: Final = frozenset(ErrorClass)
 _BY_STATUS: Final[Mapping[int, ErrorClass]] = {
     HTTPStatus.BAD_REQUEST: ErrorClass.BAD_REQUEST,
@@ -69,6 +70,7 @@ class Answer:
     pieces: list[str] = field(default_factory=list)
     finish: str | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
+    cost: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
@@ -86,6 +88,7 @@ class Answer:
                 self.pieces.append(piece)
             self.finish = choice.get("finish_reason") or self.finish
         self.usage = chunk.get("usage") or self.usage
+        self.cost = chunk.get("headrace") or self.cost  # what the gateway adds to the usage
 
     def checked(self) -> str:
         """Return the text of an answer that came to its end."""
@@ -97,15 +100,18 @@ class Answer:
 
 
 def failure(
-    status: int, body: Mapping[str, Any], retry_after: float | None = None
+    status: int, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
 ) -> StepFailedError:
     """Say what a refusal by the model endpoint means for the step."""
+    headers = headers or {}
     error = body.get("error")
     told: Mapping[str, Any] = error if isinstance(error, Mapping) else {}
     message = told.get("message") or body.get("title") or f"The model endpoint answered {status}."
-    words = (body.get("reason"), told.get("code"), told.get("type"))
+    words = (headers.get(ERROR_CLASS), body.get("reason"), told.get("code"), told.get("type"))
     known = next((ErrorClass(str(word)) for word in words if str(word) in _CLASSES), None)
     error_class = known or _BY_STATUS.get(status, ErrorClass.PROVIDER_ERROR)
+    after = headers.get("retry-after", "")
+    retry_after = float(after) if after.isdigit() else None  # a date is not worth a clock here
     return StepFailedError(error_class, str(message), retry_after=retry_after)
 
 

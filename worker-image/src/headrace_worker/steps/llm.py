@@ -66,7 +66,8 @@ async def _ask(step: CompiledLLM, messages: tuple[Message, ...], context: StepCo
         async for chunk in chunks:
             answer.take(chunk)
     text = answer.checked()
-    log.info("Model answered.", extra={**context.facts, "usage": dict(answer.usage)})
+    told = {"usage": dict(answer.usage), **answer.cost}
+    log.info("Model answered.", extra={**context.facts, **told})
     return text
 
 
