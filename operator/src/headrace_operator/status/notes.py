@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BAD_NEWS: Final = frozenset({ConditionType.STALLED.value, ConditionType.DELETION_BLOCKED.value})
+_GOOD_FROM_THE_START: Final = frozenset(
+    {ConditionType.ACCEPTED.value, ConditionType.READY.value}
+)
 _TOLD: Final = (
     ConditionType.ACCEPTED,
     ConditionType.READY,
@@ -33,16 +36,18 @@ def notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Note, ...]:
     before = {one["type"]: one for one in old.get("conditions") or ()}
     found: dict[str, Note] = {}
     for one in new["conditions"]:
-        then = before.get(one["type"]) or {"status": "Unknown", "reason": ""}
-        if one["type"] not in _TOLD or _same(then, one):
-            continue
-        bad = one["status"] == "False" or one["type"] in _BAD_NEWS
-        found[one["reason"]] = Note("Warning" if bad else "Normal", one["reason"], one["message"])
+        if one["type"] in _TOLD and _is_news(before.get(one["type"]), one):
+            bad = one["status"] == "False" or one["type"] in _BAD_NEWS
+            kind: Literal["Normal", "Warning"] = "Warning" if bad else "Normal"
+            found[one["reason"]] = Note(kind, one["reason"], one["message"])
     return tuple(found.values())
 
 
-def _same(then: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
-    """Compare the status, and the reason of what is wrong: waking up and sleeping is no news."""
+def _is_news(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
+    """Say whether it was otherwise before; that all is well from the start is no news."""
+    if then is None:
+        return now["status"] == "False" or now["type"] not in _GOOD_FROM_THE_START
     if then["status"] != now["status"]:
-        return False
-    return now["status"] != "False" or bool(then["reason"] == now["reason"])
+        return True
+    # Waking up and going to sleep again are reasons of the same good state.
+    return now["status"] == "False" and bool(then["reason"] != now["reason"])
