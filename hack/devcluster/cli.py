@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devcluster import cluster, programs, progress
+from devcluster import cluster, images, programs, progress
 from devcluster.errors import DevclusterError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -39,6 +39,12 @@ def status() -> None:
 def load(archives: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
     """Load image archives (docker-archive) onto the workers."""
     cluster.load(archives)
+
+
+@app.command("images")
+def build_images(names: Annotated[list[str] | None, typer.Argument()] = None) -> None:
+    """Build operator, gateway, worker and tools (or those named), and load what changed."""
+    images.build_and_load(names or [])
 
 
 @app.command("kube-binary")

@@ -137,6 +137,7 @@ def _kind(engine: Engine, *arguments: str | Path, stdin: str | None = None) -> s
 
 def _delete(engine: Engine) -> None:
     _READY.unlink(missing_ok=True)
+    shutil.rmtree(places.STATE / "loaded", ignore_errors=True)
     _kind(engine, "delete", "cluster", f"--kubeconfig={places.KUBECONFIG}")
 
 
