@@ -27,6 +27,7 @@ from headrace_worker.errors import (
     StepFailedError,
 )
 from headrace_worker.steps import chat
+from headrace_worker.trust import trust
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
@@ -59,6 +60,7 @@ _AGAIN: Final = frozenset(
         HTTPStatus.GATEWAY_TIMEOUT,
     }
 )
+_OURS: Final = (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)
 # A worker opens as many connections as it has slots, and the answers are small.
 _LIMITS: Final = httpx.Limits(max_connections=None, max_keepalive_connections=20)
 
@@ -68,14 +70,12 @@ def door_errors() -> Iterator[None]:
     """Let none of the client's own errors out of this block."""
     try:
         yield
-    except httpx.TransportError as exc:
+    except _OURS as exc:
+        message = f"The request cannot be sent: {type(exc).__name__}."
+        raise DoorRefusedError(message, status=0) from exc
+    except httpx.HTTPError as exc:
         message = f"The gateway cannot be reached: {type(exc).__name__}."
         raise DoorUnavailableError(message) from exc
-    except httpx.HTTPError as exc:
-        message = f"The gateway's answer cannot be used: {type(exc).__name__}."
-        raise DoorUnavailableError(message) from exc
-    except httpx.InvalidURL as exc:
-        raise DoorRefusedError(str(exc), status=0) from exc
 
 
 class HttpDoor:
@@ -83,11 +83,14 @@ class HttpDoor:
 
     def __init__(self, gateway_url: str, token: Callable[[], str]) -> None:
         self._token = token
+        verify = trust(gateway_url)
         self._client = httpx.AsyncClient(
-            base_url=gateway_url, limits=_LIMITS, trust_env=False, timeout=_timeout()
+            base_url=gateway_url, limits=_LIMITS, trust_env=False, timeout=_timeout(), verify=verify
         )
         # The beat has a connection of its own: it must not wait behind anything.
-        self._beats = httpx.Client(base_url=gateway_url, trust_env=False, timeout=_timeout())
+        self._beats = httpx.Client(
+            base_url=gateway_url, trust_env=False, timeout=_timeout(), verify=verify
+        )
 
     async def claim(self, request: ClaimRequest) -> ClaimResponse:
         return await self._post("claim", request, ClaimResponse, request.wait_seconds)
@@ -129,7 +132,9 @@ class HttpDoor:
         return _accepted(response)
 
     def _headers(self) -> dict[str, str]:
-        return {"content-type": "application/json", "authorization": f"Bearer {self._token()}"}
+        headers = {"content-type": "application/json"}
+        token = self._token()
+        return {**headers, "authorization": f"Bearer {token}"} if token else headers
 
 
 class HttpModels:
@@ -139,8 +144,9 @@ class HttpModels:
         self._insist = insist
         # The step's own timeout bounds a call; between two chunks there may be any silence.
         timeout = httpx.Timeout(None, connect=CONNECT_SECONDS)
+        verify = trust(gateway_url)
         self._client = httpx.AsyncClient(
-            base_url=gateway_url, limits=_LIMITS, trust_env=False, timeout=timeout
+            base_url=gateway_url, limits=_LIMITS, trust_env=False, timeout=timeout, verify=verify
         )
 
     async def chat(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class Insist:
                 return await call()
             except DoorUnavailableError as exc:
                 # Full jitter: a thousand workers must not come back in the same millisecond.
+                log.warning("The gateway is not there; trying again.", extra={"error": str(exc)})
                 pause = self.rng.uniform(0, ceiling) + min(exc.retry_after or 0, self.most)
             await asyncio.sleep(pause)
             ceiling = min(ceiling * 2, self.most)

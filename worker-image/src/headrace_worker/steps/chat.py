@@ -2,8 +2,8 @@
 The dialect of the model endpoint: what is asked, and what a stream of chunks adds up to. Pure.
 
 The endpoint speaks as OpenAI's chat completions do. A refusal is a problem document, or
-`{"error": {"code", "message"}}` as a body or as a frame of a stream that had begun; a header, or its
-`reason`, `code` or `type`, is one of our error classes when the gateway knew one.
+`{"error": {"code", "message"}}` as a body or as a frame of a stream that had begun; a header, or
+its `reason`, `code` or `type`, is one of our error classes when the gateway knew one.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ import httpx2 as httpx
 from headrace_contract.failures import ErrorClass
 from headrace_worker.errors import StepFailedError
 from headrace_worker.steps.egress import EgressRefusedError
+from headrace_worker.trust import trust
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -57,7 +58,10 @@ async def fetch(sent: Sent, egress: Egress) -> Received:
         pinned = url.copy_with(host=address)
         headers = {**sent.headers, "host": url.netloc.decode()}
         # One client per request: nothing of one step, cookies say, is left for the next.
-        async with httpx.AsyncClient(trust_env=False, timeout=None) as client:
+        # The step's timeout bounds it.
+        async with httpx.AsyncClient(
+            trust_env=False, timeout=None, verify=trust(url.scheme + ":")
+        ) as client:
             request = client.build_request(
                 sent.method,
                 pinned,
