@@ -22,16 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from certificates import Authority, Pair, rsa_key
+import kube_commands
+from certificates import Authority, Pair
+from kube_commands import ACCOUNTS, AUDIT_LOG, MASTERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 T = TypeVar("T")
-ISSUER: Final = "https://kubernetes.default.svc.cluster.local"
-MASTERS: Final = "system:masters"
-ACCOUNTS: Final = "system:serviceaccounts"
-AUDIT_LOG: Final = "audit.log"
 CONTROLLERS: Final = (
     "clusterrole-aggregation-controller",
     "garbage-collector-controller",
@@ -77,7 +75,7 @@ class ApiServer:
     def kubectl(self, *args: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator; the caller judges how it ended."""
         return subprocess.run(
-            [*program("kubectl"), f"--kubeconfig={self.kubeconfig}", *args],
+            [*kube_commands.program("kubectl"), f"--kubeconfig={self.kubeconfig}", *args],
             input=stdin,
             capture_output=True,
             text=True,
@@ -96,6 +94,15 @@ class ApiServer:
             if done.returncode:
                 raise ApiServerError(done.stderr)
 
+    def apply(self, *objects: dict[str, Any]) -> str:
+        """Apply objects in one go, strictly; return what kubectl warned of, if anything."""
+        every = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
+        words = ("apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-")
+        done = self.kubectl(*words, stdin=every)
+        if done.returncode:
+            raise ApiServerError(done.stderr)
+        return done.stderr
+
     def request(self, method: str, path: str, body: object = None) -> tuple[int, Any]:
         """Send one request as the administrator; an apply patch if it is a PATCH."""
         kind = "application/apply-patch+yaml" if method == "PATCH" else "application/json"
@@ -111,17 +118,9 @@ class ApiServer:
                 return answer.status, json.loads(answer.read())
         except urllib.error.HTTPError as refused:
             with refused:
-                return refused.code, json.loads(refused.read())
-
-
-def program(name: str) -> list[str]:
-    """Return the command of one program: from KUBEBUILDER_ASSETS, else from our own build."""
-    assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets:
-        return [str(Path(assets) / name)]
-    from devcluster.programs import kube_binary  # noqa: PLC0415 -- not needed beside given assets
-
-    return [str(kube_binary()), name]
+                words = refused.read()
+            is_json = refused.headers.get_content_type() == "application/json"
+            return refused.code, json.loads(words) if is_json else {"message": words.decode()}
 
 
 def until(condition: Callable[[], T], seconds: float = 30.0) -> T:
@@ -142,14 +141,14 @@ def serving(folder: Path, *, controllers: Sequence[str] = ()) -> Iterator[ApiSer
     authority = Authority(folder)
     server = _described(folder, authority, port)
     commands = {
-        "etcd": _etcd(folder, etcd, peer),
-        "kube-apiserver": _api_server(folder, authority, server, (etcd, port)),
+        "etcd": kube_commands.etcd(folder, etcd, peer),
+        "kube-apiserver": kube_commands.api_server(folder, authority, server.token, (etcd, port)),
     }
     with contextlib.ExitStack() as stack:
         running = {n: stack.enter_context(_process(folder, n, c)) for n, c in commands.items()}
         _wait_until_ready(server, running)
         if controllers:
-            command = _controller_manager(folder, server, controllers)
+            command = kube_commands.controller_manager(folder, server.kubeconfig, controllers)
             stack.enter_context(_process(folder, "kube-controller-manager", command))
         yield server
 
@@ -160,75 +159,6 @@ def _described(folder: Path, authority: Authority, port: int) -> ApiServer:
     client = authority.user("admin", [MASTERS])
     config = _kubeconfig(folder, "admin", url, ca, client)
     return ApiServer(url, ca, secrets.token_hex(16), client, config, folder, authority)
-
-
-def _etcd(folder: Path, client: int, peer: int) -> list[str]:
-    return [
-        *program("etcd"),
-        f"--data-dir={folder / 'etcd'}",
-        f"--listen-client-urls=http://127.0.0.1:{client}",
-        f"--advertise-client-urls=http://127.0.0.1:{client}",
-        f"--listen-peer-urls=http://127.0.0.1:{peer}",
-        f"--initial-advertise-peer-urls=http://127.0.0.1:{peer}",
-        f"--initial-cluster=default=http://127.0.0.1:{peer}",
-        "--unsafe-no-fsync",
-        "--log-level=warn",
-    ]
-
-
-def _api_server(
-    folder: Path, authority: Authority, server: ApiServer, ports: tuple[int, int]
-) -> list[str]:
-    etcd, port = ports
-    serving_pair = authority.server("kube-apiserver")
-    signing = rsa_key(folder / "service-accounts.key")
-    tokens = folder / "tokens.csv"
-    tokens.write_text(f'{server.token},admin-token,admin-token,"{MASTERS}"\n')
-    return [
-        *program("kube-apiserver"),
-        f"--etcd-servers=http://127.0.0.1:{etcd}",
-        "--bind-address=127.0.0.1",
-        f"--secure-port={port}",
-        "--advertise-address=192.0.2.1",  # loopback is refused, and nobody dials this one
-        "--endpoint-reconciler-type=none",
-        f"--client-ca-file={server.ca}",
-        f"--tls-cert-file={serving_pair.certificate}",
-        f"--tls-private-key-file={serving_pair.key}",
-        f"--token-auth-file={tokens}",
-        "--authorization-mode=Node,RBAC",
-        f"--service-account-issuer={ISSUER}",
-        f"--service-account-key-file={signing}",
-        f"--service-account-signing-key-file={signing}",
-        "--service-cluster-ip-range=10.96.0.0/16",
-        f"--cert-dir={folder}",
-        f"--audit-policy-file={_audit_policy(folder)}",
-        f"--audit-log-path={folder / AUDIT_LOG}",
-    ]
-
-
-def _audit_policy(folder: Path) -> Path:
-    """Record what ServiceAccounts ask for, and how they were answered."""
-    rules = [{"level": "Metadata", "userGroups": [ACCOUNTS]}, {"level": "None"}]
-    policy = {
-        "apiVersion": "audit.k8s.io/v1",
-        "kind": "Policy",
-        "omitStages": ["RequestReceived"],
-        "rules": rules,
-    }
-    path = folder / "audit.json"
-    path.write_text(json.dumps(policy))
-    return path
-
-
-def _controller_manager(folder: Path, server: ApiServer, controllers: Sequence[str]) -> list[str]:
-    return [
-        *program("kube-controller-manager"),
-        f"--kubeconfig={server.kubeconfig}",
-        f"--controllers={','.join(controllers)}",
-        f"--service-account-private-key-file={folder / 'service-accounts.key'}",
-        "--leader-elect=false",
-        "--secure-port=0",
-    ]
 
 
 @contextlib.contextmanager

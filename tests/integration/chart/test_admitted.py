@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from apiserver import until
@@ -20,11 +18,8 @@ VALUES = {"evaluation": {"enabled": True}}
 @pytest.fixture(scope="module")
 def installed(apiserver):
     """Apply the chart where Pod Security is as strict as it gets."""
-    namespaces = [namespace(NAMESPACE, strict=True), namespace("team-a")]
-    for one in (*namespaces, *render(VALUES).objects):
-        words = ("apply", "--server-side", "--force-conflicts", "--validate=strict", "-f", "-")
-        done = apiserver.kubectl(*words, stdin=json.dumps(one))
-        assert (done.returncode, done.stderr) == (0, ""), one["metadata"]
+    places = (namespace(NAMESPACE, strict=True), namespace("team-a"))
+    assert apiserver.apply(*places, *render(VALUES).objects) == ""
     return apiserver
 
 

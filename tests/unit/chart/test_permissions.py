@@ -76,7 +76,6 @@ def test_in_chosen_namespaces_the_operator_writes_nothing_elsewhere():
     assert written == {
         "headrace.dev/agenttenants",
         "headrace.dev/agenttenants/status",
-        "headrace.dev/modelproviders",
         "headrace.dev/modelproviders/status",
     }
     places = {one["metadata"]["namespace"] for one in rendered.of_kind("Role")}
