@@ -71,14 +71,6 @@ class KubeCluster:
         path = identity.resource.path(identity.namespace, identity.name) + "/status"
         return await self._wire.apply(path, {**_head(identity), "status": status}, FIELD_MANAGER)
 
-    async def read(self, identity: Identity) -> dict[str, Any] | None:
-        """Read an object afresh; None if it is gone."""
-        path = identity.resource.path(identity.namespace, identity.name)
-        try:
-            return await self._wire.get(path)
-        except GoneError:
-            return None
-
     async def listing(self, resource: Resource) -> list[dict[str, Any]]:
         """List what users wrote of a kind, or what we made of it."""
         selector = None if resource in OURS else OUR_CHILDREN

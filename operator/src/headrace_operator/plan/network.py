@@ -24,6 +24,14 @@ DNS: Final[dict[str, Any]] = {
     ],
     "ports": [{"protocol": "UDP", "port": 53}, {"protocol": "TCP", "port": 53}],
 }
+GATEWAY: Final[dict[str, Any]] = {
+    "podSelector": {
+        "matchLabels": {
+            "app.kubernetes.io/name": "headrace",
+            "app.kubernetes.io/component": "gateway",
+        }
+    }
+}
 # Clouds answer with the node's credentials here; no declaration opens them.
 METADATA: Final = (ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fd00:ec2::/32"))
 
@@ -31,7 +39,7 @@ METADATA: Final = (ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network(
 def network_policy(ctx: PipelineContext) -> Manifest:
     """Deny both ways by default; the kubelet's probes pass all the same."""
     gateway = {
-        "to": [_namespace(ctx.site.system_namespace)],
+        "to": [{**_namespace(ctx.site.system_namespace), **GATEWAY}],
         "ports": [{"protocol": "TCP", "port": PORT_CLIENTS}],
     }
     declared = [rule for egress in ctx.compiled.egress if (rule := _rule(egress)) is not None]
