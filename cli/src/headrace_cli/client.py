@@ -132,9 +132,9 @@ class GatewayClient:
         params = {"tenant": tenant} if tenant else {}
         await self._send("DELETE", f"/v1/keys/{key_id}", params=params)
 
-    async def ready(self) -> bool:
-        """Say whether the gateway answers and is ready."""
-        return (await self.http.get("/openapi.json")).is_success
+    async def greet(self) -> None:
+        """Ask for what everybody may see; raise if nobody answers."""
+        await self._send("GET", "/openapi.json")
 
     async def _ask(self, model: type[M], method: str, path: str, **rest: Any) -> M:
         return model.model_validate_json((await self._send(method, path, **rest)).content)

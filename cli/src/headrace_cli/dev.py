@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from rich.console import Console
 
 from headrace_cli.inputs import read_input
+from headrace_cli.live import show_for
 from headrace_cli.local.session import Wish, develop
 from headrace_cli.trouble import ledger_trouble
 
@@ -56,5 +57,6 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each paramete
         data=KEPT if keep else None,
         watch=watch,
     )
+    console = Console(stderr=True)
     with ledger_trouble():
-        raise typer.Exit(asyncio.run(develop(wish, Console(stderr=True))))
+        raise typer.Exit(asyncio.run(develop(wish, lambda board: show_for(board, console))))

@@ -51,3 +51,8 @@ class ManifestError(GivenError):
     def __init__(self, problems: Sequence[FileProblem]) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+
+
+def tell(error: CliError) -> str:
+    """Return the lines for stderr."""
+    return "\n".join(f"error: {line}" for line in str(error).splitlines())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import threading
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from headrace_ledger.embedded import EmbeddedLedger
 
 DATABASE: Final = "headrace"
 _PASSWORDS: Final = "passwords.json"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_-]{1,200}")
 _ANYBODY: Final = "host all all all scram-sha-256\n"
 
 
@@ -45,10 +47,10 @@ def _password(part: str, variable: str, url: str) -> str:
     if unquote(parts.username or "") != login or parts.path != f"/{DATABASE}":
         msg = f"{variable} must be for login '{login}' and database '{DATABASE}'"
         raise GivenError(msg)
-    if not parts.password:
-        msg = f"{variable} must have a password"
+    if not _PLAIN.fullmatch(parts.password or ""):
+        msg = f"{variable} must have a password of letters, digits, '-' and '_'"
         raise GivenError(msg)
-    return unquote(parts.password)
+    return parts.password or ""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Final, NoReturn
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from headrace_cli.errors import CliError
+from headrace_cli.errors import CliError, tell
 from headrace_cli.printing import note
 
 # name → module and what it is for. A module has `app` (a group) or `command` (one function).
@@ -62,7 +62,7 @@ def load(name: str) -> Any:
 
 
 def _fail(error: CliError) -> NoReturn:
-    note("\n".join(f"error: {line}" for line in str(error).splitlines()))
+    note(tell(error))
     raise typer.Exit(error.exit_code)
 
 

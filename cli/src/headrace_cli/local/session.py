@@ -4,29 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import SecretStr
-from rich.console import Console
 from watchfiles import Change, awatch
 
 from headrace_cli.board import Board
 from headrace_cli.client import connect
-from headrace_cli.errors import CliError, GivenError, ManifestError
+from headrace_cli.errors import CliError, GivenError, ManifestError, tell
 from headrace_cli.follow import conclude, watched
-from headrace_cli.live import show_for
+from headrace_cli.live import Show
 from headrace_cli.local.prepare import Places, Prepared, prepare
 from headrace_cli.manifests import Bundle, Pipeline, load
 from headrace_cli.printing import note
+from headrace_contract.api import RunView
 from headrace_contract.check import validate_input
 from headrace_ledger.embedded import EmbeddedLedger
 
 if TYPE_CHECKING:
     from headrace_cli.local.stack import Stack
 
+Shows = Callable[[Board], Show]
 _NOWHERE: Final = Places(model="http://model.invalid/v1", stand_in="http://model.invalid")
 _SUFFIXES: Final = (".yaml", ".yml", ".py", ".json")
 
@@ -79,9 +81,37 @@ def read(wish: Wish, places: Places, generation: int) -> tuple[Pipeline, Prepare
     return pipeline, prepared
 
 
-async def develop(wish: Wish, console: Console) -> int:
-    """Run the pipeline once, or again on every save; return the exit code."""
-    read(wish, _NOWHERE, 1)  # what is wrong is told before anything is started
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What runs pipelines here, until it is closed."""
+
+    there: Stack
+    wish: Wish
+    places: Places
+
+    async def run(self, generation: int, shows: Shows) -> RunView:
+        """Read the files, write what the operator would write, run it with workers of its own."""
+        from headrace_cli.local.workers import environment_of, workers  # noqa: PLC0415 -- see below
+
+        pipeline, prepared = read(self.wish, self.places, generation)
+        await put(self.there, prepared)
+        pools = {
+            pool.name: environment_of(pool, os.environ, self.wish.folder.absolute())
+            for pool in pipeline.spec.pools
+        }
+        show = shows(Board.of([step.name for step in prepared.compiled.steps]))
+        async with (
+            workers(self.there, prepared.compiled, pools),
+            connect(self.there.gateway_url, self.there.key) as client,
+        ):
+            accepted = await client.submit(pipeline.namespace, pipeline.name, self.wish.value)
+            return await watched(client, (pipeline.namespace, pipeline.name, accepted.id), show)
+
+
+@asynccontextmanager
+async def session(wish: Wish) -> AsyncIterator[Session]:
+    """Start ledger, gateway and mock model; whatever is wrong with the files is told before."""
+    _, prepared = read(wish, _NOWHERE, 1)
     async with AsyncExitStack() as opened:
         server = EmbeddedLedger(wish.data)
         starting = asyncio.create_task(asyncio.to_thread(server.start))
@@ -92,61 +122,21 @@ async def develop(wish: Wish, console: Console) -> int:
         from headrace_cli.serving import serving  # noqa: PLC0415 -- see above
 
         mock = await opened.enter_async_context(serving(build_mock()))
+        await starting
+        tenant = prepared.tenant.tenant
+        there = await opened.enter_async_context(stack(tenant, server, wish.provider_key))
         places = Places(
             model=wish.provider or f"{mock}/v1",
             stand_in=mock,
             model_name=wish.model,
             with_key=wish.provider_key is not None,
         )
-        what = read(wish, places, 1)
-        tenant = what[1].tenant.tenant
-        await starting
-        there = await opened.enter_async_context(stack(tenant, server, wish.provider_key))
-        code = await once(there, wish, what, console)
-        if wish.watch:
-            await again_and_again(there, wish, places, console)
-        return code
+        yield Session(there, wish, places)
 
 
 async def _end(server: EmbeddedLedger, starting: asyncio.Task[None]) -> None:
     await asyncio.wait([starting])
     await asyncio.to_thread(server.stop)
-
-
-async def again_and_again(there: Stack, wish: Wish, places: Places, console: Console) -> None:
-    """Run once more whenever a file was saved; what is wrong is told, and waited out."""
-    note(f"watching {wish.folder}: save a file to run again, Ctrl-C to end")
-    generation = 1
-    async for _ in awatch(wish.folder, watch_filter=_is_source):
-        generation += 1
-        try:
-            await once(there, wish, read(wish, places, generation), console)
-        except CliError as exc:
-            note("\n".join(f"error: {line}" for line in str(exc).splitlines()))
-
-
-def _is_source(_change: Change, path: str) -> bool:
-    return path.endswith(_SUFFIXES)
-
-
-async def once(there: Stack, wish: Wish, what: tuple[Pipeline, Prepared], console: Console) -> int:
-    """Put the pipeline into the ledger, run it with workers of its own, print its answer."""
-    pipeline, prepared = what
-    await put(there, prepared)
-    board = Board.of([step.name for step in prepared.compiled.steps])
-    from headrace_cli.local.workers import environment_of, workers  # noqa: PLC0415 -- as above
-
-    pools = {
-        pool.name: environment_of(pool, os.environ, wish.folder.absolute())
-        for pool in pipeline.spec.pools
-    }
-    async with (
-        workers(there, prepared.compiled, pools),
-        connect(there.gateway_url, there.key) as client,
-    ):
-        accepted = await client.submit(pipeline.namespace, pipeline.name, wish.value)
-        where = (pipeline.namespace, pipeline.name, accepted.id)
-        return conclude(await watched(client, where, show_for(board, console)))
 
 
 async def put(there: Stack, prepared: Prepared) -> None:
@@ -155,3 +145,29 @@ async def put(there: Stack, prepared: Prepared) -> None:
     for provider in prepared.providers:
         await there.ledger.put_provider(provider)
     await there.ledger.put_pipeline(prepared.pipeline)
+
+
+async def develop(wish: Wish, shows: Shows) -> int:
+    """Run the pipeline once, or again on every save; return the exit code of the first run."""
+    async with session(wish) as opened:
+        code = conclude(await opened.run(1, shows))
+        if wish.watch:
+            await again_and_again(opened, shows)
+        return code
+
+
+async def again_and_again(opened: Session, shows: Shows) -> None:
+    """Run once more whenever a file was saved; what is wrong is told, and waited out."""
+    folder = opened.wish.folder
+    note(f"watching {folder}: save a file to run again, Ctrl-C to end")
+    generation = 1
+    async for _ in awatch(folder, watch_filter=_is_source):
+        generation += 1
+        try:
+            conclude(await opened.run(generation, shows))
+        except CliError as exc:
+            note(tell(exc))
+
+
+def _is_source(_change: Change, path: str) -> bool:
+    return path.endswith(_SUFFIXES)

@@ -107,7 +107,7 @@ def compose(request: Mapping[str, Any], call_id: str, fault: Fault | None) -> An
 
 def _asked(request: Mapping[str, Any]) -> str:
     said = [_content(m) for m in request["messages"] if m.get("role") == "user"]
-    return said[-1] if said else prompt_of(request)
+    return "\n".join(said) or prompt_of(request)
 
 
 def _json(value: Any) -> str:
