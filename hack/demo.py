@@ -25,10 +25,15 @@ from headrace_contract.names import LABEL_PIPELINE, PORT_CLIENTS, SYSTEM_NAMESPA
 EXAMPLE: Final = Path(__file__).resolve().parents[1] / "examples" / "research"
 NAMESPACE: Final = "acme-research"
 PIPELINE: Final = "research"
+KIND: Final = "agentpipelines.headrace.dev"
 TENANT: Final = "acme"
 RUNS: Final = 40
 TOPICS: Final = ("rivers", "mills", "tides", "canals", "locks", "weirs", "springs", "deltas")
 OVER: Final = {"Succeeded", "Failed", "Cancelled"}
+
+
+class StalledError(Exception):
+    """The pipeline cannot go on by itself; the operator's words say why."""
 
 
 @dataclass(slots=True)
@@ -61,12 +66,7 @@ def prepare(kubectl: Kubectl, console: Console) -> None:
     kubectl.apply_files(EXAMPLE)
     took = wait(
         f"AgentPipeline {NAMESPACE}/{PIPELINE} is Ready",
-        lambda: (
-            kubectl.condition("agentpipelines.headrace.dev", PIPELINE, NAMESPACE, "Ready").get(
-                "status"
-            )
-            == "True"
-        ),
+        lambda: kubectl.condition(KIND, PIPELINE, NAMESPACE, "Ready").get("status") == "True",
         120,
     )
     kubectl.run(
@@ -119,6 +119,9 @@ def watch(kubectl: Kubectl, door: Door, story: Story, console: Console) -> None:
         if line != last:
             console.print(f"  {story.now():6.1f} s  {line}")
             last = line
+        stalled = kubectl.condition(KIND, PIPELINE, NAMESPACE, "Stalled")
+        if stalled.get("status") == "True":
+            raise StalledError(stalled["message"])
         return over == RUNS and wanted == 0 and ready == 0
 
     wait("all runs are over and no worker is left", look, 420)
@@ -169,7 +172,7 @@ def main() -> int:
             watch(kubectl, door, story, console)
             tell(story, console)
             door.close()
-    except (DevclusterError, KubectlError, ConnectionError) as exc:
+    except (DevclusterError, KubectlError, StalledError, ConnectionError) as exc:
         console.print(f"[red]make run: {exc}[/red]")
         return 1
     return int(any(run["status"] != "Succeeded" for run in story.runs.values()))

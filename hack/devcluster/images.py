@@ -1,4 +1,4 @@
-"""Build our four images, each from its Dockerfile, and put them onto the cluster's nodes."""
+"""Build our four images and the example's, each from its Dockerfile, and load them on the nodes."""
 
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,15 +21,24 @@ class Part:
 
     name: str
     folder: str
-    members: tuple[str, ...]
+    members: tuple[str, ...] = ()
+    on: "Part | None" = None
+    """The image of ours that this one is built on; it then is built from its own folder alone."""
 
     @property
     def image(self) -> str:
         """Return the name under which the chart's values for the devcluster find it."""
         return f"localhost/headrace/{self.name}:dev"
 
+    @property
+    def context(self) -> Path:
+        """Return the folder that the Dockerfile copies from."""
+        return places.ROOT / self.folder if self.on else places.ROOT
+
     def key(self, base: str) -> str:
         """Return a digest of all that the image is made of."""
+        if self.on:
+            return cache.key(self.on.key(base), self.context)
         files = (*_SHARED, f"{self.folder}/Dockerfile")
         sources = (f"{member}/{what}" for member in self.members for what in _OF_MEMBER)
         paths = (places.ROOT / path for path in (*files, *sources))
@@ -37,10 +46,12 @@ class Part:
 
 
 _OF_MEMBER: Final = ("pyproject.toml", "src")
+_WORKER: Final = Part("worker", "worker-image", ("contract", "worker-image"))
 PARTS: Final = (
     Part("operator", "operator", ("contract", "ledger", "operator")),
     Part("gateway", "gateway", ("contract", "ledger", "gateway")),
-    Part("worker", "worker-image", ("contract", "worker-image")),
+    _WORKER,
+    Part("example-research", "examples/research", on=_WORKER),
     Part("tools", "cli", ("contract", "ledger", "operator", "gateway", "worker-image", "cli")),
 )
 
@@ -52,9 +63,10 @@ def build_and_load(names: list[str]) -> None:
         shop = workshop.open_workshop()
         keys = {part: part.key(shop.base_key) for part in parts}
         stale = [part for part in parts if _built(shop, part) != keys[part]]
-        with ThreadPoolExecutor(_BUILDS_AT_ONCE) as pool:
-            for _ in pool.map(lambda part: _build(shop, part, keys[part]), stale):
-                pass  # asking for each result raises what went wrong
+        for wave in ([p for p in stale if not p.on], [p for p in stale if p.on]):
+            with ThreadPoolExecutor(_BUILDS_AT_ONCE) as pool:
+                for _ in pool.map(lambda part: _build(shop, part, keys[part]), wave):
+                    pass  # asking for each result raises what went wrong
         if cluster.is_up():
             (places.STATE / "loaded").mkdir(exist_ok=True)
             _load(shop, {part: key for part, key in keys.items() if _loaded(part) != key})
@@ -70,7 +82,7 @@ def _build(shop: Workshop, part: Part, key: str) -> None:
     dockerfile = places.ROOT / part.folder / "Dockerfile"
     arguments = [f"--label={_LABEL}={key}", f"--tag={part.image}", f"--file={dockerfile}"]
     with progress.step(f"building {part.image}"):
-        shell.run([shop.program, "build", *shop.options, *arguments, places.ROOT], env=shop.env)
+        shell.run([shop.program, "build", *shop.options, *arguments, part.context], env=shop.env)
 
 
 def _load(shop: Workshop, changed: dict[Part, str]) -> None:
