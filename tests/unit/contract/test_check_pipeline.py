@@ -129,6 +129,9 @@ WRONG = {
         TEMPLATE,
         "'now'",
     ),
+    "a macro of nothing": ([python("a", when="input.all()")], WHEN, TEMPLATE, "'all'"),
+    "a macro over no name": ([python("a", when="input.map(1, 2)")], WHEN, TEMPLATE, "'map'"),
+    "a macro as a function": ([python("a", when="all(1, 2)")], WHEN, TEMPLATE, "'all'"),
     "a macro's variable outside of it": (
         [python("a", when="input.all(x, x > 1) && x > 1")],
         WHEN,

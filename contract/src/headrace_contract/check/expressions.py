@@ -17,6 +17,10 @@ from headrace_contract.reasons import Reason
 _MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _FUNCTIONS = frozenset(name for name in base_functions if name.isidentifier()) | {"has", "dyn"}
 
+_LEAST = 2  # arguments of a macro: the name that it binds, and what is evaluated
+# Where the grammar puts the name of a function.
+_NAME_OF_CALL = {"ident_arg": 0, "dot_ident_arg": 0, "member_dot_arg": 1}
+
 Node = Tree[Token]
 
 
@@ -27,19 +31,16 @@ def check_expression(path: str, text: str, scope: Scope) -> list[Problem]:
     except (CELParseError, RecursionError) as exc:
         message = f"must be a CEL expression that compiles{_where(exc)}"
         return [Problem(path, message, Reason.INVALID_TEMPLATE)]
-    unknown = [
-        Problem(path, f"calls the unknown function '{name}'", Reason.INVALID_TEMPLATE)
-        for name in calls
-        if name not in _FUNCTIONS | _MACROS
-    ]
+    wrong = [Problem(path, each, Reason.INVALID_TEMPLATE) for each in calls]
     found = (judge(path, chain, scope) for chain in chains)
-    return [*unknown, *(problem for problem in found if problem)]
+    return [*wrong, *(problem for problem in found if problem)]
 
 
 @lru_cache(maxsize=2048)
 def _parsed(text: str) -> tuple[tuple[Chain, ...], tuple[str, ...]]:
     tree = celpy.Environment().compile(text)
-    return tuple(dict.fromkeys(_chains(tree, frozenset()))), tuple(dict.fromkeys(_calls(tree)))
+    chains, calls = _chains(tree, frozenset()), _wrong_calls(tree)
+    return tuple(dict.fromkeys(chains)), tuple(dict.fromkeys(calls))
 
 
 def _where(exc: BaseException) -> str:
@@ -74,12 +75,11 @@ def _chains(node: Node, bound: frozenset[str]) -> Iterator[Chain]:
 
 def _inner(node: Node, bound: frozenset[str]) -> Iterator[Chain]:
     children = [child for child in node.children if isinstance(child, Tree)]
-    if node.data == "member_dot_arg" and str(node.children[1]) in _MACROS:
-        receiver, arguments = children[0], children[1].children
-        variable, *bodies = (_tree(argument) for argument in arguments)
-        yield from _chains(receiver, bound)
-        children = bodies
-        bound = bound | {str(_unwrapped(variable).children[0])}
+    arguments = _arguments(node)
+    if _is_macro(node) and arguments:
+        yield from _chains(children[0], bound)
+        variable, *children = arguments
+        bound |= {str(one) for one in _unwrapped(variable).children[:1]}
     for child in children:
         yield from _chains(child, bound)
 
@@ -95,11 +95,25 @@ def _part(key: Node | Token) -> str | None:
     return str(token)[1:-1] if is_text else None
 
 
-def _calls(tree: Node) -> Iterator[str]:
-    for call in tree.find_pred(lambda t: t.data in {"ident_arg", "dot_ident_arg"}):
-        yield str(call.children[0])
-    for call in tree.find_data("member_dot_arg"):
-        yield str(call.children[1])
+def _wrong_calls(tree: Node) -> Iterator[str]:
+    """Yield what is wrong with a call; the grammar takes any name and any number of arguments."""
+    for call in tree.find_pred(lambda node: node.data in _NAME_OF_CALL):
+        name = str(call.children[_NAME_OF_CALL[str(call.data)]])
+        if _is_macro(call):
+            arguments = _arguments(call)
+            if len(arguments) < _LEAST or _unwrapped(arguments[0]).data != "ident":
+                yield f"must call '{name}' with a name and an expression, as in `.{name}(x, x > 1)`"
+        elif name not in _FUNCTIONS:
+            yield f"calls the unknown function '{name}'"
+
+
+def _is_macro(node: Node) -> bool:
+    return node.data == "member_dot_arg" and str(node.children[1]) in _MACROS
+
+
+def _arguments(call: Node) -> list[Node]:
+    lists = [one for one in call.children if isinstance(one, Tree) and one.data == "exprlist"]
+    return [_tree(argument) for argument in lists[0].children] if lists else []
 
 
 def _tree(node: Node | Token) -> Node:
