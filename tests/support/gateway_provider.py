@@ -83,7 +83,7 @@ class Provider:
         self.headers: list[dict[str, str]] = []
         self.closed = asyncio.Event()
         """Set when a caller went before its answer had ended."""
-        self.open = 0
+        self.began = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Any) -> None:
         if scope["type"] != "http":
@@ -97,11 +97,8 @@ class Provider:
         self.asked.append(json.loads(body))
         self.headers.append({k.decode(): v.decode() for k, v in scope["headers"]})
         say = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        self.open += 1
-        try:
-            await self._play(say, receive, send)
-        finally:
-            self.open -= 1
+        self.began.set()
+        await self._play(say, receive, send)
 
     async def _play(self, say: Say, receive: Any, send: Any) -> None:
         headers = [(k.encode(), v.encode()) for k, v in say.headers.items()]

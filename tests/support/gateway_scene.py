@@ -38,11 +38,22 @@ from headrace_ledger.client import Ledger
 from headrace_ledger.records import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
 KEY = "dev-key"
 NUMBERS = count(1)
 PRICE = {"input": "2", "output": "6", "currency": "USD"}
+
+
+async def until(condition: Callable[[], object], seconds: float = 10) -> None:
+    """Wait for a condition, not for a time."""
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 -- what is waited for rings no bell
+            await asyncio.sleep(0.005)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 -- tests compose a gateway as __main__ does
 
 
 @asynccontextmanager
@@ -51,9 +62,7 @@ async def listening(app: Any, **more: Any) -> AsyncIterator[str]:
     served = server(app, "127.0.0.1", 0, grace=more.pop("grace", 1))
     task = asyncio.ensure_future(served.serve())
     try:
-        async with asyncio.timeout(10):
-            while not served.started:
-                await asyncio.sleep(0.005)
+        await until(lambda: served.started)
         port = served.servers[0].sockets[0].getsockname()[1]
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -281,7 +290,7 @@ async def scene(ledger_server: Any, providers: list[str], **how: Any) -> AsyncIt
                 identity=how.get("identity") or DevIdentity(SecretStr(KEY), tenant=names.tenant),
                 secrets=how.get("secrets") or StaticSecrets(),
                 upstream=upstream,
-                clock=Clock(now=lambda: datetime.now(UTC)),
+                clock=Clock(now=now),
                 options=how.get("options") or Options(),
             )
         )

@@ -131,14 +131,14 @@ async def test_a_step_that_runs_again_gets_the_same_answers_unpaid(ledger_server
         assert answer.json()["items"][0]["outcome"] == "Released"
         (lease,) = await door.claim("m-2", wait=5)
         assert lease["task"] == door.lease["task"]
-        key = door.key("m-2")
-        again = await door.chat(key)
+        renewed = door.key("m-2")
+        again = await door.chat(renewed)
         assert again.content == first.content
         assert again.headers["x-headrace-replayed"] == "true"
         assert again.headers["x-headrace-cost"] == "0"
-        crossed = await door.chat(key, temperature=0)
+        crossed = await door.chat(renewed, temperature=0)
         assert crossed.json()["choices"][0]["message"]["content"] == "Hello."
-        streamed = await door.chat(key, stream=True)
+        streamed = await door.chat(renewed, stream=True)
         assert streamed.headers["x-headrace-replayed"] == "false", "the second equal call is new"
         assert len(provider.asked) == 3
 
@@ -207,8 +207,7 @@ async def test_a_whole_call_ends_when_its_caller_goes(ledger_server):
     async with calling(ledger_server, slow) as (door, provider, key):
         asking = asyncio.ensure_future(door.chat(key))
         async with asyncio.timeout(5):
-            while not provider.open:
-                await asyncio.sleep(0.01)
+            await provider.began.wait()
         asking.cancel()
         async with asyncio.timeout(5):
             await provider.closed.wait()

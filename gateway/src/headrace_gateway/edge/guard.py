@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -24,7 +23,28 @@ if TYPE_CHECKING:
     from headrace_gateway.metrics import Metrics
 
 HEADER_BYTES: Final = 16 * 1024
+SHORT_BODY: Final = 64 * 1024
 _METHOD_NOT_ALLOWED: Final = 405
+
+
+class Exchange:
+    """What went over one request so far: the status of the answer, the end of the body."""
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._receive = receive
+        self._send = send
+        self.read = not _has_long_body(scope)
+        self.status = 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.read = self.read or not message.get("more_body", False)
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
 
 
 class Guard:
@@ -40,27 +60,20 @@ class Guard:
             await self._app(scope, receive, send)
             return
         scope["app"] = self  # makes the router raise for a wrong method, instead of answering text
-        status = 0
-
-        async def noting(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
+        seen = Exchange(scope, receive, send)
         try:
             _check_headers(scope)
-            await self._app(scope, receive, noting)
-        except asyncio.CancelledError:
-            raise
+            await self._app(scope, seen.receive, seen.send)
         except Exception as exc:
             problem = self._translate(exc, scope)
-            if status:  # the answer has begun: all that is left is to cut the connection
+            if seen.status:  # the answer has begun: all that is left is to cut the connection
                 raise
-            status = problem.code
-            await problem_answer(problem)(scope, receive, send)
+            answer = problem_answer(problem)
+            if not seen.read:  # who is refused early must not go on sending for ever
+                answer.headers["connection"] = "close"
+            await answer(scope, receive, seen.send)
         finally:
-            self._metrics.request(_route(scope), scope["method"], status)
+            self._metrics.request(_route(scope), scope["method"], seen.status)
 
     def _translate(self, error: Exception, scope: Scope) -> GatewayError:
         known = translate(error)
@@ -87,6 +100,16 @@ def _route(scope: Scope) -> str:
     """Name the route by its pattern: a closed set, unlike the path."""
     route: Any = scope.get("route")
     return getattr(route, "path", "other")
+
+
+def _has_long_body(scope: Scope) -> bool:
+    """Say whether a body may come that is not worth reading to its end."""
+    for name, value in scope["headers"]:
+        if name == b"transfer-encoding":
+            return True
+        if name == b"content-length":
+            return not value.isdigit() or int(value) > SHORT_BODY
+    return False
 
 
 def _check_headers(scope: Scope) -> None:
