@@ -2,12 +2,16 @@
 
 import hashlib
 import json
+import platform
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from devcluster import shell
+
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ def write(image: Image, root: Path, archive: Path) -> Path:
 
 
 def _config(image: Image, diff_id: str) -> dict[str, object]:
+    machine = platform.machine()
     settings = {
         "Entrypoint": [*image.entrypoint],
         "Env": [f"PATH={image.path}"],
@@ -47,7 +52,7 @@ def _config(image: Image, diff_id: str) -> dict[str, object]:
         "WorkingDir": "/",
     }
     return {
-        "architecture": "amd64",
+        "architecture": _ARCHITECTURES.get(machine, machine),
         "os": "linux",
         "config": settings,
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{diff_id}"]},

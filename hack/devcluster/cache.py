@@ -40,6 +40,11 @@ def _files(path: Path) -> list[Path]:
     return sorted(f for f in path.rglob("*") if f.is_file() and not ignored & set(f.parts))
 
 
+def has(name: str, version: str) -> bool:
+    """Say whether `once` would return at once."""
+    return (places.cache() / f"{name}-{version}").is_dir()
+
+
 def once(name: str, version: str, make: Callable[[Path], None]) -> Path:
     """Return the cached folder; if it is missing, `make` it in another place and rename it."""
     final = places.cache() / f"{name}-{version}"

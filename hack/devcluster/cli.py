@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from devcluster import cluster, images, programs, progress
+from devcluster import ahead, cluster, engine, images, programs, progress, workshop
 from devcluster.errors import DevclusterError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -39,6 +39,13 @@ def status() -> None:
 def load(archives: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False)]) -> None:
     """Load image archives (docker-archive) onto the workers."""
     cluster.load(archives)
+
+
+@app.command()
+def build() -> None:
+    """Only build what is built once per machine: programs, images that cannot be pulled, Helm."""
+    ahead.build(own_nodes=engine.find() == engine.OWN, helm=True)
+    workshop.open_workshop()
 
 
 @app.command("images")

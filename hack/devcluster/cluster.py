@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from devcluster import cache, golang, keda, network, places, programs, progress, shell
+from devcluster import ahead, cache, golang, keda, network, places, programs, progress, shell
 from devcluster import engine as engines
 from devcluster.engine import Engine
 from devcluster.errors import CommandError, DevclusterError
@@ -25,8 +25,12 @@ def up() -> None:
         if is_up():
             progress.say(f"The cluster is up; its kubeconfig is {places.KUBECONFIG}.")
             return
-        engine = engines.choose()
-        _delete(engine)
+        if (broken := engines.recorded()) is not None:
+            _delete(broken)
+            engines.forget()
+        name = engines.find()
+        ahead.build(own_nodes=name == engines.OWN, helm=False)
+        engine = engines.start(name)
         with progress.step("bringing up the cluster"):
             _create(engine)
         progress.say(f"The cluster is up; its kubeconfig is {places.KUBECONFIG}.")
@@ -107,7 +111,19 @@ def _create(engine: Engine) -> None:
             engine.kubectl("get", "nodes", "--output=jsonpath={.items[*].metadata.name}").split(),
         )
         keda.wait(engine)
+    _link_programs()
     _READY.touch()
+
+
+def _link_programs() -> None:
+    """Put kubectl and kind, as far as we built them, where a person finds them."""
+    folder = places.STATE / "bin"
+    folder.mkdir(exist_ok=True)
+    for name, program in {"kubectl": programs.KUBE, "kind": programs.KIND}.items():
+        link = folder / name
+        link.unlink(missing_ok=True)
+        if golang.is_built(program):
+            link.symlink_to(golang.build(program))
 
 
 def _load_keda(engine: Engine) -> None:

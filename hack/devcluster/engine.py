@@ -17,7 +17,8 @@ from devcluster import debian, node_image, places, podman, progress, shell, vers
 from devcluster.errors import DevclusterError
 
 _RECORD: Final = places.STATE / "engine"
-_OWN: Final = "own"
+OWN: Final = "own"
+_MACHINES: Final = ("docker", "podman")
 _OWN_FOLDER: Final = places.STATE / "podman"
 _PATIENCE = 20.0
 """Seconds: a registry that cannot be reached sometimes says nothing at all."""
@@ -35,7 +36,7 @@ class Engine:
     @property
     def own(self) -> bool:
         """Say whether images are ours, so that the network must be ours as well."""
-        return self.name == _OWN
+        return self.name == OWN
 
     def run(self, *arguments: str | Path, stdin: str | None = None) -> str:
         """Run the container program itself."""
@@ -56,18 +57,34 @@ class Engine:
 
 def recorded() -> Engine | None:
     """Return the engine of this checkout's cluster, or nothing where there is no cluster."""
-    return _engine(_RECORD.read_text().strip()) if _RECORD.exists() else None
+    if not _RECORD.exists():
+        return None
+    name, *stores = _RECORD.read_text().splitlines()
+    return _engine(name, [Path(store) for store in stores])
 
 
-def choose() -> Engine:
-    """Return this checkout's engine, or the first that can have a node image, and record it."""
+def find() -> str:
+    """Return the name of the engine to use: the recorded one, the wanted one, or the first."""
     if known := recorded():
-        return known
-    name = os.environ.get("HEADRACE_ENGINE") or _find()
-    chosen = _engine(name)
+        return known.name
+    name = os.environ.get("HEADRACE_ENGINE") or _probe()
+    if name not in {*_MACHINES, OWN}:
+        wanted = ", ".join(f"'{each}'" for each in (*_MACHINES, OWN))
+        message = f"HEADRACE_ENGINE must be one of {wanted}, not '{name}'"
+        raise DevclusterError(message)
+    return name
+
+
+def start(name: str) -> Engine:
+    """
+    Return an engine for a new cluster, and record it with its image store.
+
+    A cluster stays with what it was made from, even where today's node image would be another.
+    """
+    stores = [node_image.store()] if name == OWN else []
     places.STATE.mkdir(exist_ok=True)
-    _RECORD.write_text(name)
-    return chosen
+    _RECORD.write_text("\n".join([name, *(str(store) for store in stores)]))
+    return _engine(name, stores)
 
 
 def forget() -> None:
@@ -77,13 +94,13 @@ def forget() -> None:
     _RECORD.unlink(missing_ok=True)
 
 
-def _find() -> str:
+def _probe() -> str:
     with progress.step("looking for an image registry"):
-        for program in ("docker", "podman"):
+        for program in _MACHINES:
             if shutil.which(program) and _reaches_registry(program):
                 return program
     debian.require_root_on_debian()
-    return _OWN
+    return OWN
 
 
 def _reaches_registry(program: str) -> bool:
@@ -104,11 +121,8 @@ def _reaches_registry(program: str) -> bool:
         )
 
 
-def _engine(name: str) -> Engine:
-    if name == _OWN:
-        env = podman.environment(_OWN_FOLDER, image_stores=[node_image.store()])
+def _engine(name: str, stores: Sequence[Path]) -> Engine:
+    if name == OWN:
+        env = podman.environment(_OWN_FOLDER, image_stores=stores)
         return Engine(name, "podman", node_image.NAME, env)
-    if name not in {"docker", "podman"}:
-        message = f"HEADRACE_ENGINE must be one of 'docker', 'podman' and '{_OWN}', not '{name}'"
-        raise DevclusterError(message)
     return Engine(name, name, versions.PUBLISHED_NODE, {"KIND_EXPERIMENTAL_PROVIDER": name})

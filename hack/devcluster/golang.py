@@ -24,7 +24,7 @@ class Program:
     folder: str
     package: str
     version: str
-    cold_build: str
+    cold_seconds: int
     variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -43,12 +43,17 @@ def build(program: Program) -> Path:
     """Return the path of the binary; build it first if no earlier call has."""
 
     def make(folder: Path) -> None:
-        with progress.step(
-            f"building {program.name} {program.version} (cold: {program.cold_build})"
-        ) as step:
+        usual = progress.duration(program.cold_seconds)
+        title = f"building {program.name} {program.version} (about {usual} on two cores)"
+        with progress.step(title) as step:
             _compile(program, folder / program.name, step)
 
     return cache.once(program.name, program.key, make) / program.name
+
+
+def is_built(program: Program) -> bool:
+    """Say whether `build` would return at once."""
+    return cache.has(program.name, program.key)
 
 
 def _compile(program: Program, target: Path, step: progress.Step) -> None:

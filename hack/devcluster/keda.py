@@ -31,9 +31,14 @@ def image_archives() -> list[Path]:
             archives.write(image, root, folder / f"{program}.tar")
             shutil.rmtree(root)
 
-    digest = cache.key(programs.KEDA.key, programs.KEDA_ADAPTER.key, Path(archives.__file__))
-    folder = cache.once("keda-images", f"{versions.KEDA}-{digest}", make)
+    folder = cache.once("keda-images", images_key(), make)
     return [folder / f"{program}.tar" for program in _IMAGES]
+
+
+def images_key() -> str:
+    """Return the version and a digest of all that the images are made of."""
+    digest = cache.key(programs.KEDA.key, programs.KEDA_ADAPTER.key, Path(archives.__file__))
+    return f"{versions.KEDA}-{digest}"
 
 
 def apply(engine: Engine, nodes: list[str]) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from devcluster import (
     cache,
     component_images,
+    golang,
     node_root,
     places,
     podman,
@@ -17,6 +18,15 @@ from devcluster import (
 )
 
 NAME: Final = f"localhost/kindest/node:v{versions.KUBERNETES}"
+
+PROGRAMS: Final = (
+    programs.KUBE,
+    programs.KUBEADM,
+    programs.KIND,
+    programs.COREDNS,
+    programs.PAUSE,
+)
+SECONDS: Final = 105
 
 _IMPORT: Final = """
 mount -t proc proc "$1/proc"
@@ -44,18 +54,20 @@ def store() -> Path:
     """Return a Podman image store that holds the node image; build it if it is missing."""
 
     def make(folder: Path) -> None:
-        with progress.step("building the node image (about 3 min after the programs)"):
+        for program in PROGRAMS:
+            golang.build(program)
+        with progress.step(f"building the node image (about {progress.duration(SECONDS)})"):
             _build(folder)
 
-    digest = cache.key(
-        programs.KUBE.key,
-        programs.KUBEADM.key,
-        programs.KIND.key,
-        programs.COREDNS.key,
-        programs.PAUSE.key,
-        *(places.PACKAGE / f"{m}.py" for m in ("node_root", "node_image", "component_images")),
-    )
-    return cache.once("node-image", f"{versions.KUBERNETES}-{digest}", make) / "store"
+    return cache.once("node-image", key(), make) / "store"
+
+
+def key() -> str:
+    """Return the version and a digest of all that the node image is made of."""
+    modules = ("node_root", "node_image", "component_images", "archives")
+    sources = (places.PACKAGE / f"{module}.py" for module in modules)
+    digest = cache.key(*(program.key for program in PROGRAMS), *sources)
+    return f"{versions.KUBERNETES}-{digest}"
 
 
 def _build(folder: Path) -> None:

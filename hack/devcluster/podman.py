@@ -50,8 +50,8 @@ def environment(
         "stores": ", ".join(f'"{store}"' for store in image_stores),
     }
     containers, storage = folder / "containers.conf", folder / "storage.conf"
-    containers.write_text(_CONTAINERS.format(**values))
-    storage.write_text(_STORAGE.format(**values))
+    _write(containers, _CONTAINERS.format(**values))
+    _write(storage, _STORAGE.format(**values))
     return {
         "CONTAINERS_CONF": str(containers),
         "CONTAINERS_STORAGE_CONF": str(storage),
@@ -62,3 +62,9 @@ def environment(
 def volatile(folder: Path) -> Path:
     """Return where what a restart of the machine must forget is kept, apart for each folder."""
     return Path("/run") / f"headrace-{cache.key(str(folder))}"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write only what is new: another process may be reading the file at this moment."""
+    if not path.exists() or path.read_text() != text:
+        path.write_text(text)

@@ -15,19 +15,19 @@ _KUBERNETES_VARIABLES = {
 }
 _KEDA_VERSION = {"github.com/kedacore/keda/v2/version.Version": versions.KEDA}
 
-KUBE: Final = Program("kube", "kube", ".", versions.KUBERNETES, "6 min", _KUBERNETES_VARIABLES)
+KUBE: Final = Program("kube", "kube", ".", versions.KUBERNETES, 345, _KUBERNETES_VARIABLES)
 KUBEADM: Final = Program(
-    "kubeadm", "kube", "./kubeadm", versions.KUBERNETES, "30 s after kube", _KUBERNETES_VARIABLES
+    "kubeadm", "kube", "./kubeadm", versions.KUBERNETES, 30, _KUBERNETES_VARIABLES
 )
-KIND: Final = Program("kind", "kind", "sigs.k8s.io/kind", "0.33.0", "6 s")
-COREDNS: Final = Program("coredns", "coredns", ".", versions.COREDNS, "90 s")
-PAUSE: Final = Program("pause", "pause", ".", versions.PAUSE, "1 s")
+KIND: Final = Program("kind", "kind", "sigs.k8s.io/kind", "0.33.0", 6)
+COREDNS: Final = Program("coredns", "coredns", ".", versions.COREDNS, 75)
+PAUSE: Final = Program("pause", "pause", ".", versions.PAUSE, 1)
 KEDA: Final = Program(
     "keda",
     "keda",
     "github.com/kedacore/keda/v2/cmd/operator",
     versions.KEDA,
-    "9 min",
+    460,
     _KEDA_VERSION,
 )
 KEDA_ADAPTER: Final = Program(
@@ -35,10 +35,10 @@ KEDA_ADAPTER: Final = Program(
     "keda",
     "github.com/kedacore/keda/v2/cmd/adapter",
     versions.KEDA,
-    "1 min after keda",
+    70,
     _KEDA_VERSION,
 )
-HELM: Final = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "4.3.1", "3 min")
+HELM: Final = Program("helm", "helm", "helm.sh/helm/v4/cmd/helm", "4.3.1", 150)
 
 
 def kube_binary() -> Path:

@@ -26,13 +26,13 @@ class Workshop:
 
 
 def open_workshop() -> Workshop:
-    """Return the workshop that goes with the cluster's engine; make the base if it is ours."""
-    chosen = engine.choose()
-    if chosen.own:
+    """Return the workshop that goes with the engine; make the base if it is ours."""
+    name = engine.find()
+    if name == engine.OWN:
         return _own()
     # Docker's builder takes no volumes: there, certificates are the daemon's business.
-    options = _certificates() if chosen.program == "podman" else ()
-    return Workshop(chosen.program, versions.PYTHON_BASE, options, chosen.env)
+    options = _certificates() if name == "podman" else ()
+    return Workshop(name, versions.PYTHON_BASE, options)
 
 
 def _own() -> Workshop:
