@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from headrace_contract.failures import ErrorClass
@@ -27,7 +29,12 @@ KEPT = {
 
 @pytest.mark.parametrize("output", KEPT.values(), ids=KEPT)
 def test_kept(output):
-    assert judge_output(output) == Done(output)
+    verdict = judge_output(output)
+    assert isinstance(verdict, Done)
+    assert verdict.output == output
+    assert verdict.size == len(
+        json.dumps(output, ensure_ascii=False, separators=(",", ":")).encode()
+    )
 
 
 REFUSED = {

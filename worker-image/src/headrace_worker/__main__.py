@@ -1,13 +1,22 @@
-"""Composition root of the worker: settings → world → worker → run."""
+"""
+Composition root of the worker: settings → world → worker → run.
 
+SIGTERM first, then the imports: they take a second on a small pod, and as process 1 of a container
+a program without a handler does not get the signal at all, so it would be killed after its grace.
+"""
+
+# ruff: noqa: E402 -- see above
 from __future__ import annotations
+
+import signal
+import sys
+
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # nothing is held yet
 
 import asyncio
 import contextlib
 import logging
 import os
-import signal
-import sys
 from typing import TYPE_CHECKING, Final
 
 from headrace_worker.connect import connect

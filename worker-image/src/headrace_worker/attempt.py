@@ -11,13 +11,12 @@ from headrace_worker.facts import facts
 from headrace_worker.steps.judge import Failed, Skipped, judge_error, judge_output
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from pydantic import SecretStr
 
     from headrace_contract.compiled import CompiledPipeline, CompiledStep
     from headrace_contract.protocol import Lease
     from headrace_worker.profile import Profile
+    from headrace_worker.progress import Progress
     from headrace_worker.steps.children import Children
     from headrace_worker.steps.judge import Verdict
     from headrace_worker.world import World
@@ -34,7 +33,7 @@ class StepContext:
     world: World
     profile: Profile
     children: Children
-    progress: Callable[[str], Awaitable[None]]
+    progress: Progress
 
     @property
     def facts(self) -> dict[str, Any]:

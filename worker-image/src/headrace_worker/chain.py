@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from headrace_contract.protocol import BeatOutcome, ProgressRequest
+from headrace_contract.protocol import BeatOutcome
 from headrace_worker.attempt import StepContext, attempt
 from headrace_worker.errors import DoorError
 from headrace_worker.facts import facts
 from headrace_worker.holding import Holding
+from headrace_worker.progress import Progress
 from headrace_worker.settle import Settle
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ class Chains:
         """Stop every running step, so that its chain hands it back."""
         for holding in tuple(self._holdings):
             holding.stop(BeatOutcome.INTERRUPT)
+
+    def close(self) -> None:
+        self._settle.close()
 
     async def carry(self, lease: Lease) -> None:
         """Run a step and what follows it in its run; nothing that goes wrong leaves the slot."""
@@ -80,13 +84,6 @@ class Chains:
             log.error("Step came without its key or pipeline.", extra=facts(lease))
             return None
 
-        async def progress(text: str) -> None:
-            request = ProgressRequest(task=lease.task, fence=lease.fence, text=text)
-            try:
-                await self._means.world.door.progress(request)
-            except DoorError as exc:  # lossy by contract
-                log.debug("Progress was lost.", extra=_told(lease, exc))
-
         return StepContext(
             lease=lease,
             step=pipeline.step(lease.step),
@@ -95,7 +92,7 @@ class Chains:
             world=self._means.world,
             profile=self._means.profile,
             children=self._children,
-            progress=progress,
+            progress=Progress(self._means.world, lease),
         )
 
 

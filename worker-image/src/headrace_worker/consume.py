@@ -74,6 +74,7 @@ class Worker:
             self._beat.stop()
             for chain in self._running:
                 chain.cancel()
+            self._chains.close()
             self._children.close()
 
     async def _claim_until_drained(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
@@ -12,15 +11,14 @@ from headrace_contract.protocol import (
     CompleteAnswer,
     CompleteItem,
     CompleteOutcome,
-    CompleteRequest,
     FailItem,
     FailRequest,
     Held,
     ReleaseRequest,
 )
+from headrace_worker.completions import Completions
 from headrace_worker.errors import DoorRefusedError
 from headrace_worker.facts import facts
-from headrace_worker.profile import STEP_TYPES
 from headrace_worker.steps.judge import Done, Failed, Skipped
 
 if TYPE_CHECKING:
@@ -40,34 +38,38 @@ _UNFIT: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class Settle:
     """Writes verdicts through the door, and takes the next step of the same run in return."""
 
-    means: Means
+    def __init__(self, means: Means) -> None:
+        self._means = means
+        self._completions = Completions(means)
+
+    def close(self) -> None:
+        self._completions.close()
 
     async def settle(self, lease: Lease, verdict: Verdict, *, more: bool) -> Lease | None:
         """Hand in; return the next step of the run if `more` is wanted and there is one."""
         if isinstance(verdict, Failed):
             await self._fail(lease, verdict)
             return None
-        slot = self.means.keys.offer() if more else None
+        slot = self._means.keys.offer() if more else None
         answer = await self._complete(lease, verdict, slot)
         log.info("Step completed.", extra={**facts(lease), "outcome": answer.outcome})
         if answer.outcome is CompleteOutcome.INVALID:
             await self._fail(lease, Failed(ErrorClass.INVALID_OUTPUT, answer.message))
         if slot and not answer.next:
-            self.means.keys.withdraw([slot])
+            self._means.keys.withdraw([slot])
         return answer.next
 
     async def release(self, lease: Lease) -> None:
         """Hand a step back; it spends no attempt and runs again at once."""
         request = ReleaseRequest(
-            request_id=self.means.keys.request_id(),
-            worker=self.means.profile.worker,
+            request_id=self._means.keys.request_id(),
+            worker=self._means.profile.worker,
             items=[Held(task=lease.task, fence=lease.fence)],
         )
-        answer = await self.means.insist(lambda: self.means.world.door.release(request))
+        answer = await self._means.insist(lambda: self._means.world.door.release(request))
         log.info("Step handed back.", extra={**facts(lease), "outcome": answer.items[0].outcome})
 
     async def _complete(self, lease: Lease, verdict: Verdict, slot: Slot | None) -> CompleteAnswer:
@@ -78,17 +80,9 @@ class Settle:
             skipped=isinstance(verdict, Skipped),
             next=slot,
         )
-        request = CompleteRequest(
-            request_id=self.means.keys.request_id(),
-            worker=self.means.profile.worker,
-            step_types=list(STEP_TYPES),
-            known_digests=self.means.pipelines.digests() if slot else [],
-            items=[item],
-        )
+        size = verdict.size if isinstance(verdict, Done) else 0
         try:
-            return (await self.means.insist(lambda: self.means.world.door.complete(request))).items[
-                0
-            ]
+            return await self._completions.put(item, size)
         except DoorRefusedError as exc:
             if exc.status not in _UNFIT:
                 raise
@@ -108,9 +102,11 @@ class Settle:
             retry_after_seconds=failed.retry_after,
         )
         request = FailRequest(
-            request_id=self.means.keys.request_id(), worker=self.means.profile.worker, items=[item]
+            request_id=self._means.keys.request_id(),
+            worker=self._means.profile.worker,
+            items=[item],
         )
-        answer = await self.means.insist(lambda: self.means.world.door.fail(request))
+        answer = await self._means.insist(lambda: self._means.world.door.fail(request))
         log.warning(
             "Step failed.",
             extra={

@@ -21,7 +21,7 @@ from headrace_worker.errors import StepFailedError
 from headrace_worker.steps import frames
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
 
 MODULE: Final = "headrace_worker.steps.child"
 OWN_PREFIX: Final = "HEADRACE_"
@@ -75,7 +75,7 @@ class Children:
         self._idle: list[Child] = []
         self._all: set[Child] = set()
 
-    async def call(self, order: dict[str, Any], progress: Callable[[str], Awaitable[None]]) -> Any:
+    async def call(self, order: dict[str, Any], progress: Callable[[str], None]) -> Any:
         """Run one task in a child; a cancellation, a timeout's too, kills it."""
         child = self._idle.pop() if self._idle else await self._spawn()
         reusable = False
@@ -101,14 +101,12 @@ class Children:
         for child in tuple(self._all):
             self._end(child)
 
-    async def _answer(
-        self, child: Child, progress: Callable[[str], Awaitable[None]]
-    ) -> dict[str, Any]:
+    async def _answer(self, child: Child, progress: Callable[[str], None]) -> dict[str, Any]:
         while True:
             message = await child.receive()
             if message.get("kind") != "progress":
                 return message
-            await progress(str(message.get("text", "")))
+            progress(str(message.get("text", "")))
 
     async def _spawn(self) -> Child:
         ours, theirs = socket.socketpair()

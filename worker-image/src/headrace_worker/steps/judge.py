@@ -15,9 +15,10 @@ MAX_MESSAGE: Final = 4096
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The step ended well."""
+    """The step ended well; `size` is that of its output as JSON."""
 
     output: Any
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +52,7 @@ def judge_output(output: Any) -> Done | Failed:
         )
     if _has_nul(text):
         return Failed(ErrorClass.INVALID_OUTPUT, "The output contains a NUL character.")
-    return Done(output)
+    return Done(output, size)
 
 
 def judge_error(error: Exception) -> Failed:

@@ -31,4 +31,4 @@ async def run(context: StepContext) -> Any:
             "TRACEPARENT": context.lease.traceparent,
         },
     }
-    return await context.children.call(order, context.progress)
+    return await context.children.call(order, context.progress.tell)
