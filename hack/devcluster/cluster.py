@@ -5,7 +5,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-from devcluster import ahead, cache, golang, keda, network, places, programs, progress, shell
+from devcluster import (
+    ahead,
+    cache,
+    firewall,
+    golang,
+    keda,
+    network,
+    places,
+    programs,
+    progress,
+    shell,
+)
 from devcluster import engine as engines
 from devcluster.engine import Engine
 from devcluster.errors import CommandError, DevclusterError
@@ -13,6 +24,7 @@ from devcluster.errors import CommandError, DevclusterError
 _READY: Final = places.STATE / "ready"
 """There only when `up` came to its end, so that half a cluster is never taken for a whole one."""
 
+_FIREWALL_IS_OURS: Final = places.STATE / "firewall"
 _MODULES: Final = Path("/lib/modules")
 _WORKERS: Final = (f"{places.CLUSTER}-worker", f"{places.CLUSTER}-worker2")
 _EVALUATION: Final = (_WORKERS[0], "/var/lib/headrace-eval")
@@ -58,10 +70,18 @@ def down() -> None:
         with progress.step("taking down the cluster"):
             _delete(engine)
             if engine.own:
-                shell.succeeds([engine.program, "network", "rm", "kind"], env=engine.env)
-                _remove_if_empty(_MODULES)
+                _tidy_machine(engine)
             engines.forget()
             shutil.rmtree(places.STATE)
+
+
+def _tidy_machine(engine: Engine) -> None:
+    """Remove what our own engine needed outside its folders."""
+    shell.succeeds([engine.program, "network", "rm", "kind"], env=engine.env)
+    if _FIREWALL_IS_OURS.exists():
+        firewall.remove_chains()
+    if _MODULES.is_dir() and not any(_MODULES.iterdir()):
+        _MODULES.rmdir()
 
 
 def describe() -> str:
@@ -90,6 +110,8 @@ def _create(engine: Engine) -> None:
     if engine.own:
         config = config.replace("networking:\n", "networking:\n  disableDefaultCNI: true\n")
         _MODULES.mkdir(exist_ok=True)  # kind mounts it, and a small machine may have none
+        if not firewall.has_chains():
+            _FIREWALL_IS_OURS.touch()
     with progress.step("kind: creating one control plane and two workers"):
         _kind(
             engine,
@@ -155,8 +177,3 @@ def _delete(engine: Engine) -> None:
     _READY.unlink(missing_ok=True)
     shutil.rmtree(places.STATE / "loaded", ignore_errors=True)
     _kind(engine, "delete", "cluster", f"--kubeconfig={places.KUBECONFIG}")
-
-
-def _remove_if_empty(folder: Path) -> None:
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
