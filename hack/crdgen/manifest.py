@@ -7,7 +7,7 @@ from typing import Any, Final
 import yaml
 
 from crdgen.structural import structural
-from headrace_contract.resources.base import GROUP, VERSION
+from headrace_contract.resources.base import DNS_LABEL_PATTERN, GROUP, VERSION
 from headrace_contract.resources.kinds import Kind
 
 CATEGORY: Final = "headrace"
@@ -61,6 +61,11 @@ COLUMNS: Final[dict[str, list[dict[str, Any]]]] = {
         _column("Endpoint", ".spec.endpoint", priority=1),
     ],
 }
+# Names become labels and names of what is made; elsewhere in Kubernetes they may be longer.
+NAME_RULE: Final = {
+    "rule": f"self.metadata.name.matches('{DNS_LABEL_PATTERN}') && size(self.metadata.name) <= 63",
+    "message": "`metadata.name` must be a DNS label of at most 63 characters",
+}
 SELECTABLE: Final = {"AgentPipeline": [".spec.tenantRef.name"]}
 
 
@@ -105,5 +110,6 @@ def _root(kind: Kind) -> dict[str, Any]:
         "type": "object",
         "description": kind.description,
         "required": ["spec"],
+        "x-kubernetes-validations": [NAME_RULE],
         "properties": {**_STANDARD, "spec": structural(kind.spec), "status": status},
     }

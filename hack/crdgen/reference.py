@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from crdgen.manifest import NAME_RULE
 from crdgen.structural import structural
 from headrace_contract.failures import ACTIONS, Action
-from headrace_contract.reasons import MEANING
+from headrace_contract.reasons import CONDITIONS, MEANING
 from headrace_contract.resources.base import API_VERSION
 from headrace_contract.resources.kinds import Kind
 
@@ -34,6 +35,7 @@ def pages(kinds: Sequence[Kind]) -> Iterator[tuple[str, str]]:
     """Yield the path and text of every page."""
     for kind in kinds:
         yield f"docs/reference/{kind.name.lower()}.md", _kind(kind)
+    yield "docs/reference/conditions.md", _conditions()
     yield "docs/reference/reasons.md", _reasons()
     yield "docs/reference/error-classes.md", _error_classes()
 
@@ -45,6 +47,7 @@ def _kind(kind: Kind) -> str:
         f"# {kind.name}\n",
         f"{kind.description}\n",
         f"`{API_VERSION}`, {scope}; `kubectl get {kind.short}`.\n",
+        f"{NAME_RULE['message']}.\n",
     ]
     for part, model in (("spec", kind.spec), ("status", kind.status)):
         schema = structural(model)
@@ -99,6 +102,12 @@ def _rules(schema: dict[str, Any], path: str) -> Iterator[str]:
         yield from _rules(member, f"{path}.{name}")
     if "items" in schema:
         yield from _rules(schema["items"], f"{path}[]")
+
+
+def _conditions() -> str:
+    rows = [f"| `{kind}` | {meaning} |" for kind, meaning in CONDITIONS.items()]
+    intro = "Every type of condition that headrace's resources may have, and what `True` means.\n"
+    return "\n".join([_NOTE, "# Conditions\n", intro, "| type | meaning |", "|---|---|", *rows, ""])
 
 
 def _reasons() -> str:

@@ -191,6 +191,13 @@ RULES = (
     Case("no time for a call", MODEL_PROVIDER, provider(timeouts={"total": "0m"}), _POSITIVE),
 )
 
+NAMES = {
+    "a label": ("river", True),
+    "a label of 63 characters": ("r" * 63, True),
+    "a label of 64 characters": ("r" * 64, False),
+    "a name with dots": ("river.mill", False),
+}
+
 BOUNDS = (
     Case("no step", AGENT_PIPELINE, pipeline(steps=[]), "spec.steps", rule=False),
     Case(

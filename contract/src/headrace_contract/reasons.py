@@ -56,6 +56,19 @@ class Reason(StrEnum):
     POISON_SUSPECTED = "PoisonSuspected"
 
 
+CONDITIONS: Final[dict[ConditionType, str]] = {
+    ConditionType.ACCEPTED: "The spec is valid, and the tenant and the providers allow it.",
+    ConditionType.RESOLVED_REFS: "Everything that the spec refers to exists.",
+    ConditionType.SCALER_READY: "KEDA scales every pool by what the gateway says.",
+    ConditionType.WORKERS_AVAILABLE: "There are workers for the work that there is.",
+    ConditionType.READY: "All in all it does what the spec says; scaled to zero is ready.",
+    ConditionType.RECONCILING: "The operator is at work on it, or tries again; absent otherwise.",
+    ConditionType.STALLED: "Only a person can mend it; the message says how. Absent otherwise.",
+    ConditionType.PAUSED: "A stop policy is in force, here or on the tenant; absent otherwise.",
+    ConditionType.PROVISIONED: "Namespaces and ledger rows of the tenant are in place.",
+    ConditionType.DELETION_BLOCKED: "Deletion waits; the message says for what. Absent otherwise.",
+}
+
 MEANING: Final[dict[Reason, str]] = {
     Reason.ACCEPTED: "The spec is valid and allowed.",
     Reason.INVALID_SPEC: "The spec does not parse; the message names the field.",

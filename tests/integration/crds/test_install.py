@@ -24,11 +24,11 @@ def path_of(kind, name=""):
     return f"/apis/{API_VERSION}/{scope}{kind.plural}{'/' + name if name else ''}"
 
 
-def create(apiserver, kind, spec):
+def create(apiserver, kind, spec, name=None):
     body = {
         "apiVersion": API_VERSION,
         "kind": kind.name,
-        "metadata": {"name": f"crds-{next(SERIAL)}"},
+        "metadata": {"name": name or f"crds-{next(SERIAL)}"},
         "spec": spec,
     }
     return apiserver.request("POST", path_of(kind) + "?fieldValidation=Strict", body)
@@ -93,6 +93,15 @@ def test_rules_and_bounds(apiserver, case):
     else:
         assert status == 422, answer
         assert case.refused in answer["message"]
+
+
+@pytest.mark.parametrize("case", crd_cases.SMALLEST, ids=lambda case: case.kind.name)
+@pytest.mark.parametrize(("name", "want"), crd_cases.NAMES.values(), ids=crd_cases.NAMES)
+def test_names(apiserver, case, name, want):
+    status, answer = create(apiserver, case.kind, case.spec, name)
+    assert (status == 201) == want, answer
+    if not want:
+        assert "`metadata.name` must be a DNS label" in answer["message"]
 
 
 def test_unknown_fields_are_reported(apiserver):

@@ -6,13 +6,18 @@ import pytest
 
 from headrace_contract import names
 from headrace_contract.failures import ACTIONS, ErrorClass
-from headrace_contract.reasons import MEANING, Reason
+from headrace_contract.reasons import CONDITIONS, MEANING, ConditionType, Reason
 from headrace_contract.resources.base import parse_duration
 
 
 def test_every_reason_has_its_sentence():
     assert set(MEANING) == set(Reason)
     assert [reason for reason, meaning in MEANING.items() if not meaning.endswith(".")] == []
+
+
+def test_every_condition_has_its_sentence():
+    assert set(CONDITIONS) == set(ConditionType)
+    assert [kind for kind, meaning in CONDITIONS.items() if not meaning.endswith(".")] == []
 
 
 def test_every_error_class_leads_to_one_thing():

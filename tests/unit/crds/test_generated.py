@@ -11,7 +11,7 @@ import crd_cases
 import render_crds
 from crdgen import manifest
 from headrace_contract.check import check_pipeline, parse
-from headrace_contract.check.rules import violations
+from headrace_contract.check.rules import holds, violations
 from headrace_contract.resources.kinds import AGENT_PIPELINE, KINDS
 
 ROOT = Path(__file__).parents[3]
@@ -185,6 +185,11 @@ def test_rules_hold_offline_as_on_the_server(case):
         assert any(case.refused in message for message in found), found
 
 
+@pytest.mark.parametrize(("name", "want"), crd_cases.NAMES.values(), ids=crd_cases.NAMES)
+def test_names_hold_offline_as_on_the_server(name, want):
+    assert holds(manifest.NAME_RULE["rule"], {"metadata": {"name": name}}) == want
+
+
 @pytest.mark.parametrize("case", crd_cases.ALL, ids=lambda case: case.says)
 def test_the_models_admit_what_the_schema_admits(case):
     spec, problems = parse(case.kind, case.spec)
@@ -201,5 +206,6 @@ def test_every_rule_has_an_object_that_it_refuses():
         for _, node in nodes(root(kind), kind.name)
         for rule in node.get("x-kubernetes-validations", ())
     }
+    rules -= {manifest.NAME_RULE["message"]}  # its table is that of names
     refused = [case.refused for case in crd_cases.RULES if case.refused]
     assert [message for message in rules if not any(words in message for words in refused)] == []
