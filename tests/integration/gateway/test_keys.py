@@ -1,0 +1,117 @@
+"""API keys through the gateway: made, shown once, used, listed, revoked."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway_scene import Callers, Names, now, scene
+from headrace_gateway.clock import Clock
+from headrace_gateway.identity.api_keys import KeyIdentity
+from headrace_gateway.identity.caller import Caller
+from headrace_gateway.identity.either import EitherIdentity
+
+
+class Both:
+    """API keys of the real ledger, and callers by name for everything else."""
+
+    def __init__(self, callers: dict[str, Caller], clock: Clock) -> None:
+        self._names = Callers(callers)
+        self._clock = clock
+        self.ledger = None
+
+    async def authenticate(self, headers):
+        if not hasattr(self, "_either"):
+            keys = KeyIdentity(self.ledger, self._clock)
+            self._either = EitherIdentity(keys, self._names)
+        return await self._either.authenticate(headers)
+
+
+@pytest.fixture
+async def door(ledger_server):
+
+    names = Names()
+    everything = frozenset({"submit", "read", "operate"})
+    callers = {
+        "dev-key": Caller("dev", names.tenant, everything | {"work"}, platform=True),
+        "admin": Caller("admin", None, everything, platform=True),
+        "operator": Caller("op", names.tenant, frozenset({"operate", "read"})),
+        "reader": Caller("r", names.tenant, frozenset({"read"})),
+    }
+    ticks = iter(range(10**9))
+    # Each look at this clock is ten seconds later, so that nothing is remembered too long.
+    identity = Both(callers, Clock(now=now, monotonic=lambda: next(ticks) * 10.0))
+    async with scene(ledger_server, [], names=names, identity=identity) as made:
+        identity.ledger = made.ledger
+        yield made
+
+
+def as_(name: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {name}"}
+
+
+async def make(door, who: str, **asked):
+    body = {"name": "ci", "scopes": ["submit", "read"], **asked}
+    return await door.http.post("/v1/keys", json=body, headers=as_(who))
+
+
+async def test_a_key_is_made_used_listed_and_revoked(door):
+    made = await make(door, "admin", tenant=door.names.tenant)
+    assert made.status_code == 201, made.text
+    said = made.json()
+    assert said["key"].startswith(f"hr_{said['prefix']}_")
+    assert made.headers["cache-control"] == "no-store"
+    assert (await door.submit(headers=as_(said["key"]))).status_code == 202
+    listed = await door.http.get(
+        "/v1/keys", params={"tenant": door.names.tenant}, headers=as_("admin")
+    )
+    assert [item["id"] for item in listed.json()["items"]] == [said["id"]]
+    assert said["key"] not in listed.text
+    revoked = await door.http.delete(
+        f"/v1/keys/{said['id']}", params={"tenant": door.names.tenant}, headers=as_("admin")
+    )
+    assert revoked.status_code == 204
+    assert (await door.submit(headers=as_(said["key"]))).status_code == 401
+
+
+async def test_a_key_with_one_wrong_letter_is_nobodys(door):
+    key = (await make(door, "operator", scopes=["read"])).json()["key"]
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    assert (await door.http.get(door.runs, headers=as_(key))).status_code == 200
+    assert (await door.http.get(door.runs, headers=as_(wrong))).status_code == 401
+
+
+async def test_a_key_may_do_no_more_than_who_made_it(door):
+    assert (await make(door, "operator", scopes=["submit"])).status_code == 403
+    assert (await make(door, "operator", scopes=["read"])).status_code == 201
+
+
+async def test_only_operators_make_keys(door):
+    assert (await make(door, "reader", scopes=["read"])).status_code == 403
+
+
+async def test_the_platforms_account_must_say_whose_key_it_is(door):
+    assert (await make(door, "admin")).status_code == 400
+
+
+async def test_a_tenants_operator_makes_no_keys_of_others(door):
+    assert (await make(door, "operator", scopes=["read"], tenant="other")).status_code == 404
+
+
+ASKED = {
+    "no scope": {"scopes": []},
+    "a scope that is none": {"scopes": ["everything"]},
+    "no name": {"name": ""},
+    "a life of a second": {"expiresInSeconds": 1},
+}
+
+
+@pytest.mark.parametrize("asked", ASKED.values(), ids=ASKED)
+async def test_a_key_is_refused_with(door, asked):
+    answer = await make(door, "operator", **{"scopes": ["read"], **asked})
+    assert answer.status_code == 422
+    assert answer.json()["problems"]
+
+
+async def test_an_unknown_key_cannot_be_revoked(door):
+    answer = await door.http.delete("/v1/keys/nope", headers=as_("operator"))
+    assert answer.status_code == 404
