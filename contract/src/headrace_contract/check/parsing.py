@@ -24,19 +24,22 @@ from headrace_contract.resources.base import (
 from headrace_contract.resources.kinds import Kind
 
 
-def parse(kind: Kind, raw: Mapping[str, Any]) -> tuple[Spec | None, list[Problem]]:
+def parse(
+    kind: Kind, raw: Mapping[str, Any], *, stored: bool = False
+) -> tuple[Spec | None, list[Problem]]:
     """
     Read the `spec` of an object: the frozen model, or everything that is wrong with it.
 
     The rules of the schema are evaluated too, so that a file is judged offline as the API server
-    judges it; those of a pipeline by `check_pipeline`, which it wants next.
+    judges it; those of a pipeline by `check_pipeline`, which it wants next. What is `stored` there
+    was judged already.
     """
     try:
         spec = kind.spec.model_validate(dict(raw), by_alias=True, by_name=False)
     except ValidationError as exc:
         errors = exc.errors(include_url=False, include_input=False)
         return None, [_problem(kind.spec, error) for error in errors]
-    problems = [] if isinstance(spec, AgentPipelineSpec) else check_rules(spec)
+    problems = [] if stored or isinstance(spec, AgentPipelineSpec) else check_rules(spec)
     if isinstance(spec, AgentTenantSpec):
         problems += check_egress("spec.allowed.egress", spec.allowed.egress)
     return (None if problems else spec), problems

@@ -106,10 +106,13 @@ class Wire:
                 path,
                 query_params=list((query or {}).items()),
                 header_params=headers,
-                body=body,
                 auth_settings=["BearerToken"],
             )
-            response = await self._client.call_api(*request, _request_timeout=TIMEOUT_SECONDS)
+            method, url, headers, *_ = request
+            # The body goes past `param_serialize`, which would copy every value of it.
+            response = await self._client.call_api(
+                method, url, headers, body, _request_timeout=TIMEOUT_SECONDS
+            )
             data: bytes = await response.read()
         if response.status not in _SUCCESS:
             raise of_status(response.status, data, response.headers)

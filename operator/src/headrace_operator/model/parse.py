@@ -31,7 +31,7 @@ def parse_pipeline(body: Mapping[str, Any]) -> AgentPipelineSpec | list[Problem]
 
 def judge_pipeline(spec: AgentPipelineSpec) -> list[Problem]:
     """Judge what the schema cannot say; slow, so the answer is kept by generation."""
-    return check_pipeline(spec)
+    return check_pipeline(spec, stored=True)
 
 
 def parse_tenant(body: Mapping[str, Any]) -> AgentTenantSpec | list[Problem]:
@@ -43,7 +43,7 @@ def parse_provider(body: Mapping[str, Any]) -> ModelProviderSpec | list[Problem]
 
 
 def _parse(kind: Kind, body: Mapping[str, Any]) -> object:
-    spec, problems = parse(kind, body.get("spec") or {})
+    spec, problems = parse(kind, body.get("spec") or {}, stored=True)
     return problems if spec is None else spec
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
@@ -19,18 +18,18 @@ _SCALE: Final = {
 
 def matches(wanted: object, observed: object) -> bool:
     """Say whether all that is wanted is there; what others added beside it does not matter."""
-    if isinstance(wanted, Mapping):
-        return isinstance(observed, Mapping) and all(
+    if isinstance(wanted, dict):  # plain dicts and lists: an abstract class costs ten times more
+        return isinstance(observed, dict) and all(
             matches(value, observed.get(key)) for key, value in wanted.items()
         )
-    if isinstance(wanted, Sequence) and not isinstance(wanted, str):
-        return isinstance(observed, Sequence) and _lists_match(wanted, observed)
+    if isinstance(wanted, list):
+        return isinstance(observed, list) and _lists_match(wanted, observed)
     if wanted == "" and observed is None:
         return True  # the API server drops empty strings
     return wanted == observed or _same_quantity(wanted, observed)
 
 
-def _lists_match(wanted: Sequence[Any], observed: Sequence[Any]) -> bool:
+def _lists_match(wanted: list[Any], observed: list[Any]) -> bool:
     key = next((key for key in _KEYS if wanted and _keyed(wanted, key)), None)
     if key is None or not _keyed(observed, key):
         # An atomic list is ours as a whole.
@@ -39,8 +38,8 @@ def _lists_match(wanted: Sequence[Any], observed: Sequence[Any]) -> bool:
     return all(matches(item, there.get(item[key])) for item in wanted)
 
 
-def _keyed(items: Sequence[Any], key: str) -> bool:
-    return all(isinstance(item, Mapping) and key in item for item in items)
+def _keyed(items: list[Any], key: str) -> bool:
+    return all(isinstance(item, dict) and key in item for item in items)
 
 
 def _same_quantity(wanted: object, observed: object) -> bool:

@@ -70,8 +70,11 @@ class Cache:
                 del self._children[owner]
         return True
 
+    def entry(self, key: Key) -> Entry | None:
+        return self._kinds[key.kind].get(key)
+
     def get(self, key: Key) -> dict[str, Any] | None:
-        entry = self._kinds[key.kind].get(key)
+        entry = self.entry(key)
         return None if entry is None else entry.body()
 
     def children(self, owner: Key) -> list[dict[str, Any]]:

@@ -115,11 +115,21 @@ def _tenant(spec: AgentPipelineSpec | None, pipeline: Identity, world: World) ->
 def _providers(spec: AgentPipelineSpec | None, world: World) -> dict[str, ModelProviderSpec]:
     found: dict[str, ModelProviderSpec] = {}
     for name in {name for _, name in wanted_providers(spec)} if spec else ():
-        body = world.cache.get(Key(PROVIDERS.kind, None, name))
-        parsed = None if body is None else parse_provider(body)
-        if parsed is not None and not isinstance(parsed, list):
+        entry = world.cache.entry(Key(PROVIDERS.kind, None, name))
+        parsed = None if entry is None else _offer(entry, world)
+        if parsed is not None:
             found[name] = parsed
     return found
+
+
+def _offer(entry: Entry, world: World) -> ModelProviderSpec | None:
+    """Read a provider once per version, as a tenant is."""
+    kept = world.board.providers.get(entry.uid)
+    if kept is None or kept[0] != entry.version:
+        spec = parse_provider(entry.body())
+        kept = entry.version, None if isinstance(spec, list) else spec
+        world.board.providers[entry.uid] = kept
+    return kept[1]
 
 
 def _backlog(identity: Identity, world: World) -> Backlog | None:

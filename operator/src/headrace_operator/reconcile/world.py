@@ -79,6 +79,8 @@ class Board:
     """Which namespaces a tenant last claimed."""
     tenants: dict[str, tuple[int, Tenant | None]] = field(default_factory=dict)
     """Tenants that were read, by UID and version; None where the spec does not parse."""
+    providers: dict[str, tuple[int, ModelProviderSpec | None]] = field(default_factory=dict)
+    """Likewise for providers."""
     rows: dict[Key, str] = field(default_factory=dict)
     """UIDs of providers that the ledger was told of."""
 

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BAD_NEWS: Final = frozenset({ConditionType.STALLED.value, ConditionType.DELETION_BLOCKED.value})
-_GOOD_FROM_THE_START: Final = frozenset(
-    {ConditionType.ACCEPTED.value, ConditionType.READY.value}
-)
+_GOOD_FROM_THE_START: Final = frozenset({ConditionType.ACCEPTED.value, ConditionType.READY.value})
 _TOLD: Final = (
     ConditionType.ACCEPTED,
     ConditionType.READY,
