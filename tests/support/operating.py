@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from kubernetes.aio import client, config
+
 import make
 from headrace_operator.apply.bucket import Bucket
 from headrace_operator.apply.cluster import KubeCluster
@@ -26,7 +28,6 @@ from headrace_operator.reconcile.world import Board, World
 from headrace_operator.watch.operate import Rhythm, Start, operate
 from headrace_operator.watch.probes import Health
 from headrace_operator.watch.pulse import Pulse
-from kubernetes.aio import client, config
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -88,7 +89,9 @@ class Running:
     ) -> dict[str, Any]:
         async def test() -> dict[str, Any] | None:
             body = await self.wire.get(path)
-            if (body.get("status") or {}).get("observedGeneration") != body["metadata"]["generation"]:
+            if (body.get("status") or {}).get("observedGeneration") != body["metadata"][
+                "generation"
+            ]:
                 return None
             one = await self.condition(path, kind)
             fits = one and one["status"] == status and reason in {None, one["reason"]}
@@ -154,6 +157,7 @@ def provider(*args: Any, **changes: Any) -> dict[str, Any]:
 async def wire_to(kubeconfig: Path, metrics: Metrics, rate: float = 10_000.0) -> Wire:
     configuration = client.Configuration()
     configuration.connection_pool_maxsize = 64
+    configuration.client_session_kwargs = {"trust_env": False}
     await config.load_kube_config(str(kubeconfig), client_configuration=configuration)
     api = client.ApiClient(configuration)
     return Wire(api, Bucket(rate, int(rate), time.monotonic), metrics)
