@@ -19,6 +19,30 @@ Object = dict[str, Any]
 _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
+EVALUATION = {"evaluation": {"enabled": True, "hostPath": "/var/lib/headrace-eval"}}
+EVERYTHING = {
+    **EVALUATION,
+    "imagePullSecrets": [{"name": "registry"}],
+    "commonLabels": {"team": "platform"},
+    "operator": {
+        "watchNamespaces": ["team-a", "team-b"],
+        "priorityClassName": "high",
+        "nodeSelector": {"disk": "ssd"},
+        "tolerations": [{"key": "spot", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+    },
+    "gateway": {"secretNames": ["acme-llm"], "service": {"annotations": {"a": "b"}}},
+    "networkPolicy": {"metricsNamespaces": ["monitoring"]},
+    "extraObjects": [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "more", "namespace": "{{ .Release.Namespace }}"},
+        }
+    ],
+}
+
+
 class Rendered:
     """Everything that one install would apply."""
 
@@ -53,3 +77,10 @@ def _texts(values: str, namespace: str) -> str:
         given = json.loads(values)
         chart.validate_schema(chart.merge_values(given))
         return json.dumps(chart.render(given, name="headrace", namespace=namespace))
+
+
+def env_of(pod: Object) -> dict[str, Any]:
+    """Return the variables of a pod's one container: values, or where they come from."""
+    return {
+        one["name"]: one.get("value", one.get("valueFrom")) for one in pod["containers"][0]["env"]
+    }

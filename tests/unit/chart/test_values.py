@@ -1,0 +1,55 @@
+"""Values that the chart takes and refuses, and the words that it has for people."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from chart import CHART, EVALUATION, render
+
+helm_python = pytest.importorskip("helm_python", reason="Helm's library has no wheel here")
+
+
+REFUSED = {
+    "an unknown key": ({"gatway": {}}, "gatway"),
+    "an unknown key of a part": ({"gateway": {"replica": 2}}, "replica"),
+    "no gateway at all": ({"gateway": {"replicas": 0}}, "replicas"),
+    "a second operator": ({"operator": {"replicas": 2}}, "replicas"),
+    "a namespace that is none": ({"operator": {"watchNamespaces": ["Team A"]}}, "watchNamespaces"),
+    "a relative folder": ({"evaluation": {"hostPath": "data"}}, "hostPath"),
+    "a level that is none": ({"gateway": {"logLevel": "LOUD"}}, "logLevel"),
+}
+
+
+@pytest.mark.parametrize(("values", "words"), REFUSED.values(), ids=REFUSED)
+def test_refuses(values, words):
+    with pytest.raises(helm_python.HelmError, match=words):
+        render(values)
+
+
+def leaves(values, prefix=""):
+    for key, value in values.items():
+        if isinstance(value, dict) and value and key != "resources":
+            yield from leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}"
+
+
+def test_every_value_is_in_the_readme():
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    readme = (CHART / "README.md").read_text()
+    assert [name for name in leaves(values) if f"| `{name}` |" not in readme] == []
+
+
+def test_the_notes_name_what_is_really_there():
+    rendered = render({"database": {"secretName": "ledger"}})
+    assert "create secret generic ledger" in rendered.notes
+    [job] = rendered.of_kind("Job")
+    assert f"logs job/{job['metadata']['name']}" in rendered.notes
+    assert "create secret" not in render(EVALUATION).notes
+    assert "not for production" in render(EVALUATION).notes
+
+
+def test_helm_finds_nothing_to_say():
+    found = helm_python.lint(str(CHART))
+    assert [one for one in found["messages"] if one["error"] != "icon is recommended"] == []
