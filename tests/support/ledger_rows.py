@@ -46,7 +46,9 @@ def tenant(name: str, *namespaces: str, stop: str = "None") -> TenantRow:
     return TenantRow(name, f"uid-of-{name}", namespaces or (f"{name}-ns",), stop)
 
 
-def edge(step: str, *depends_on: str, pool: str = "default", kind: str = "LLM", timeout: float = 60) -> EdgeRow:
+def edge(
+    step: str, *depends_on: str, pool: str = "default", kind: str = "LLM", timeout: float = 60
+) -> EdgeRow:
     return EdgeRow(step, kind, pool, depends_on, timeout)
 
 
@@ -92,7 +94,9 @@ def submit(to: PipelineRow, **changes: Any) -> Submit:
 
 
 def wish(of: str, pool_id: int, slots: int = 1, **changes: Any) -> ClaimWish:
-    made = ClaimWish(of, pool_id, "worker-1", fresh("claim"), tuple(key() for _ in range(slots)), ())
+    made = ClaimWish(
+        of, pool_id, "worker-1", fresh("claim"), tuple(key() for _ in range(slots)), ()
+    )
     return dataclasses.replace(made, **changes)
 
 
@@ -103,6 +107,14 @@ def completion(lease: LeaseRecord, output: str | None = '"done"', **changes: Any
 
 def failure(lease: LeaseRecord, action: str = "Retry", **changes: Any) -> Failure:
     made = Failure(
-        lease.tenant, lease.task, lease.fence, fresh("fail"), "worker-1", "StepError", "it broke", action, 0.5
+        lease.tenant,
+        lease.task,
+        lease.fence,
+        fresh("fail"),
+        "worker-1",
+        "StepError",
+        "it broke",
+        action,
+        0.5,
     )
     return dataclasses.replace(made, **changes)

@@ -132,5 +132,7 @@ class Ledger(Runs, Tasks, Models, Counts, Keys, Rows, Sweep):
         if row is None:
             raise LedgerUnavailableError
         if row[0] == "off" or row[1] == "off":
-            message = f"fsync={row[0]}, synchronous_commit={row[1]}: acknowledged runs could be lost"
+            message = (
+                f"fsync={row[0]}, synchronous_commit={row[1]}: acknowledged runs could be lost"
+            )
             raise UnsafeSettingsError(message)

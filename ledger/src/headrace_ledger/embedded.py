@@ -63,7 +63,9 @@ class EmbeddedLedger:
         self._root = Path(data_dir or tempfile.mkdtemp(prefix="headrace-")).absolute()
         self._data = self._root / "pgdata"
         self._listen, self._port = listen, port
-        self._sockets = Path(tempfile.mkdtemp(prefix="hr-"))  # a socket's path has 107 bytes at most
+        self._sockets = Path(
+            tempfile.mkdtemp(prefix="hr-")
+        )  # a socket's path has 107 bytes at most
         self._guard: subprocess.Popen[bytes] | None = None
         self._passwords: dict[str, str] = {}
         self._user = _SYSTEM_USER if os.geteuid() == 0 else None
@@ -113,7 +115,14 @@ class EmbeddedLedger:
         log = (self._root / "postgres.log").open("ab")
         with log:
             self._guard = subprocess.Popen(  # noqa: S603 -- our own server, no shell text from outside
-                ["/bin/sh", "-c", _GUARD, "guard", str(self._root), "keep" if self._keep else "drop"]
+                [
+                    "/bin/sh",
+                    "-c",
+                    _GUARD,
+                    "guard",
+                    str(self._root),
+                    "keep" if self._keep else "drop",
+                ]
                 + self._as_user(command),
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -155,7 +164,13 @@ class EmbeddedLedger:
         """PostgreSQL refuses root: `setpriv` becomes the system user without a session of its own."""
         if self._user is None:
             return command
-        switch = ["setpriv", f"--reuid={self._user}", f"--regid={self._user}", "--clear-groups", "--"]
+        switch = [
+            "setpriv",
+            f"--reuid={self._user}",
+            f"--regid={self._user}",
+            "--clear-groups",
+            "--",
+        ]
         return switch + command
 
     async def _set_up(self) -> None:
@@ -179,7 +194,11 @@ class EmbeddedLedger:
         while True:
             try:
                 return await asyncpg.connect(url)
-            except (OSError, asyncpg.CannotConnectNowError, asyncpg.ConnectionDoesNotExistError) as exc:
+            except (
+                OSError,
+                asyncpg.CannotConnectNowError,
+                asyncpg.ConnectionDoesNotExistError,
+            ) as exc:
                 if time.monotonic() > until or (self._guard and self._guard.poll() is not None):
                     log = (self._root / "postgres.log").read_text(errors="replace")[-2000:]
                     raise LedgerUnavailableError(log) from exc

@@ -82,7 +82,9 @@ class Listener:
     After each connect, and every 5 s, comes a `resync`: look for yourself.
     """
 
-    def __init__(self, connect: Callable[[], Awaitable[asyncpg.Connection]], rng: random.Random) -> None:
+    def __init__(
+        self, connect: Callable[[], Awaitable[asyncpg.Connection]], rng: random.Random
+    ) -> None:
         self._connect = connect
         self._rng = rng
         self._wakes: asyncio.Queue[Wake] = asyncio.Queue()

@@ -33,9 +33,7 @@ class Runs(Verbs):
 
     async def accept(self, submits: Sequence[Submit]) -> list[Submitted]:
         """Accept runs: one outcome each. When this returns, they are on disk."""
-        return await each(
-            submits, self._accept, lambda _, __: Submitted(SubmitOutcome.INVALID)
-        )
+        return await each(submits, self._accept, lambda _, __: Submitted(SubmitOutcome.INVALID))
 
     async def _accept(self, submits: Sequence[Submit]) -> list[Submitted]:
         rows = await self._caller.rows(

@@ -1,89 +1,98 @@
 -- Accept many runs: each is its row, its input, its first tasks and its first event, or nothing at all.
 -- A run over `maxConcurrentRuns` is accepted too; its tasks stay `waiting`.
+-- Plain statements, one per table: a lone submit pays for no more than its rows, many share each statement.
 CREATE OR REPLACE FUNCTION headrace.accept(
   p_tenant text[], p_id uuid[], p_pipeline text[], p_digest text[], p_input text[], p_key text[],
   p_hash bytea[], p_trace text[]
 ) RETURNS TABLE (n bigint, outcome text, id uuid, pools bigint[])
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
 #variable_conflict use_column
 DECLARE
-  v_tenant text;
-  v_wake bigint[];
-  v_waiting bigint[];
-  v_mine integer;
-  v_made bigint[];
-  f record;
+  g record; -- items of one version of one pipeline
+  v record; -- that version
+  v_made bigint;
+  v_sel bigint[]; -- the positions that this turn is about; NULL for all
+  v_left bigint[];
+  v_pools bigint[];
 BEGIN
-  FOR v_tenant IN SELECT DISTINCT t COLLATE "C" FROM unnest(p_tenant) AS t ORDER BY 1 LOOP
-    PERFORM set_config('headrace.tenant', v_tenant, true);
-    v_waiting := '{}';
-    v_made := '{}';
-    FOR f IN
-      WITH item AS MATERIALIZED (
-        SELECT i.n, i.id, i.input, i.key, i.hash, i.trace, l.id AS pipeline, v.id AS version, v.first_steps,
-               v.first_pools, v.run_seconds, l.max_concurrent_runs IS NULL AS admitted
-        FROM unnest(p_tenant, p_id, p_pipeline, p_digest, p_input, p_key, p_hash, p_trace)
-             WITH ORDINALITY AS i (tenant, id, pipeline, digest, input, key, hash, trace, n)
-        JOIN pipelines l ON l.tenant = v_tenant AND l.uid = i.pipeline AND l.deleting_since IS NULL
-        JOIN versions v ON v.tenant = v_tenant AND v.pipeline = l.id AND v.digest = i.digest AND NOT v.retired
-        WHERE i.tenant = v_tenant
-      ), made AS (
-        INSERT INTO runs (tenant, id, pipeline, version, deadline, made, admitted, body_hash, traceparent, idempotency_key)
-        SELECT v_tenant, i.id, i.pipeline, i.version, now() + make_interval(secs => i.run_seconds), i.first_steps,
-               i.admitted, i.hash, i.trace, i.key
-        FROM item i
-        ON CONFLICT DO NOTHING
-        RETURNING runs.id
-      ), fresh AS MATERIALIZED (
-        SELECT DISTINCT ON (i.id) i.* FROM item i JOIN made m ON m.id = i.id ORDER BY i.id, i.n
-      ), documents AS (
-        INSERT INTO inputs (tenant, run, input) SELECT v_tenant, f.id, f.input FROM fresh f
-      ), told AS (
-        INSERT INTO events (tenant, run, seq, type) SELECT v_tenant, f.id, 1, 'run.accepted' FROM fresh f
-      ), task AS (
-        INSERT INTO tasks (tenant, id, run, pool, version, no, state, type)
-        SELECT v_tenant, task_id(f.id, s.no), f.id, s.pool, f.version, s.no,
-               CASE WHEN f.admitted THEN 'ready' ELSE 'waiting' END, s.type
-        FROM fresh f JOIN steps s ON s.tenant = v_tenant AND s.version = f.version AND s.needs = 0
-        RETURNING tasks.pool, tasks.state
-      ), counted AS (
-        UPDATE pool_counts c SET ready = c.ready + d.n
-        FROM (SELECT t.pool, count(*) AS n FROM task t WHERE t.state = 'ready' GROUP BY t.pool ORDER BY t.pool) AS d
-        WHERE c.tenant = v_tenant AND c.pool = d.pool AND c.shard = pg_backend_pid() % 8
-      )
-      SELECT f.n, f.id, f.pipeline, f.admitted, f.first_pools FROM fresh f
-    LOOP
-      n := f.n;
-      outcome := 'Accepted';
-      id := f.id;
-      pools := CASE WHEN f.admitted THEN f.first_pools ELSE '{}' END;
-      v_made := v_made || f.n;
-      IF NOT f.admitted AND NOT f.pipeline = ANY (v_waiting) THEN
-        v_waiting := v_waiting || f.pipeline;
-        v_wake := promote(v_tenant, f.pipeline);
-        pools := v_wake;
+  FOR g IN
+    SELECT i.tenant, i.pipeline, i.digest, array_agg(i.n) AS sel
+    FROM unnest(p_tenant, p_pipeline, p_digest) WITH ORDINALITY AS i (tenant, pipeline, digest, n)
+    GROUP BY i.tenant, i.pipeline, i.digest ORDER BY i.tenant COLLATE "C", i.pipeline COLLATE "C", i.digest COLLATE "C"
+  LOOP
+    PERFORM set_config('headrace.tenant', g.tenant, true);
+    SELECT l.id AS pipeline, w.id, w.all_steps, w.first_steps, w.first_pools, w.first_counts,
+           now() + make_interval(secs => w.run_seconds) AS due_at, (l.max_concurrent_runs IS NULL)::int::smallint AS phase
+    INTO v
+    FROM pipelines l
+    JOIN versions w ON w.tenant = g.tenant AND w.pipeline = l.id AND w.digest = g.digest AND NOT w.retired
+    WHERE l.tenant = g.tenant AND l.uid = g.pipeline AND l.deleting_since IS NULL;
+    v_left := g.sel;
+    IF FOUND THEN
+      v_sel := CASE WHEN cardinality(g.sel) = cardinality(p_id) THEN NULL ELSE g.sel END;
+      INSERT INTO runs (tenant, id, pipeline, version, due_at, every, made, phase, body_hash, traceparent, idempotency_key)
+      SELECT g.tenant, i.id, v.pipeline, v.id, v.due_at, v.all_steps, v.first_steps, v.phase, i.hash, i.trace, i.key
+      FROM unnest(p_id, p_hash, p_trace, p_key) WITH ORDINALITY AS i (id, hash, trace, key, n)
+      WHERE v_sel IS NULL OR i.n = ANY (v_sel)
+      ON CONFLICT DO NOTHING;
+      GET DIAGNOSTICS v_made = ROW_COUNT;
+      IF v_made < cardinality(g.sel) THEN -- some are there already; ours are those that this transaction has written
+        v_sel := ARRAY(
+          SELECT min(i.n) FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
+          JOIN runs r ON r.tenant = g.tenant AND r.id = i.id AND r.xmin = pg_current_xact_id()::xid
+          WHERE i.n = ANY (g.sel) GROUP BY i.id);
+        v_left := ARRAY(SELECT x FROM unnest(g.sel) AS x WHERE NOT x = ANY (v_sel));
+      ELSE
+        v_left := '{}';
       END IF;
-      RETURN NEXT;
-    END LOOP;
+    ELSE
+      v_made := 0;
+    END IF;
 
-    SELECT count(*) INTO v_mine FROM unnest(p_tenant) AS t WHERE t = v_tenant;
-    CONTINUE WHEN v_mine = cardinality(v_made);
+    IF v_made > 0 THEN
+      INSERT INTO inputs (tenant, run, input)
+      SELECT g.tenant, i.id, i.input FROM unnest(p_id, p_input) WITH ORDINALITY AS i (id, input, n)
+      WHERE v_sel IS NULL OR i.n = ANY (v_sel);
+      INSERT INTO events (tenant, run, seq, type)
+      SELECT g.tenant, i.id, 1, 'run.accepted' FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
+      WHERE v_sel IS NULL OR i.n = ANY (v_sel);
+      INSERT INTO tasks (tenant, id, run, pool, version, no, state, type, timeout_seconds)
+      SELECT g.tenant, task_id(i.id, s.no), i.id, s.pool, v.id, s.no,
+             CASE v.phase WHEN 1 THEN 'ready' ELSE 'waiting' END, s.type, s.timeout_seconds
+      FROM steps s, unnest(p_id) WITH ORDINALITY AS i (id, n)
+      WHERE s.tenant = g.tenant AND s.version = v.id AND s.needs = 0 AND (v_sel IS NULL OR i.n = ANY (v_sel));
+      v_pools := v.first_pools;
+      IF v.phase = 1 THEN
+        FOR k IN 1 .. cardinality(v_pools) LOOP
+          UPDATE pool_counts c SET ready = c.ready + v_made * v.first_counts[k]
+          WHERE c.tenant = g.tenant AND c.pool = v_pools[k] AND c.shard = pg_backend_pid() % 8;
+        END LOOP;
+      ELSE
+        v_pools := promote(g.tenant, v.pipeline);
+      END IF;
+      RETURN QUERY
+        SELECT i.n, 'Accepted', i.id, v_pools FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
+        WHERE v_sel IS NULL OR i.n = ANY (v_sel);
+    END IF;
+
     -- The rest: a run that is there already (the same submit again, or its key used before), or no pipeline.
-    RETURN QUERY
-      SELECT i.n,
-             CASE WHEN r.id IS NULL THEN 'Gone' WHEN r.body_hash = i.hash THEN 'Repeated' ELSE 'Conflict' END,
-             r.id, '{}'::bigint[]
-      FROM unnest(p_tenant, p_id, p_pipeline, p_key, p_hash) WITH ORDINALITY AS i (tenant, id, pipeline, key, hash, n)
-      LEFT JOIN LATERAL (
-        SELECT r.id, r.body_hash FROM runs r WHERE r.tenant = v_tenant AND r.id = i.id
-        UNION ALL
-        SELECT r.id, r.body_hash FROM pipelines l
-        JOIN runs r ON r.tenant = v_tenant AND r.pipeline = l.id AND r.idempotency_key = i.key
-        WHERE l.tenant = v_tenant AND l.uid = i.pipeline
-        LIMIT 1
-      ) AS r ON true
-      WHERE i.tenant = v_tenant AND NOT i.n = ANY (v_made);
+    IF v_left <> '{}' THEN
+      RETURN QUERY
+        SELECT i.n, CASE WHEN r.id IS NULL THEN 'Gone' WHEN r.body_hash = i.hash THEN 'Repeated' ELSE 'Conflict' END,
+               r.id, '{}'::bigint[]
+        FROM unnest(p_id, p_key, p_hash) WITH ORDINALITY AS i (id, key, hash, n)
+        LEFT JOIN LATERAL (
+          SELECT r.id, r.body_hash FROM runs r WHERE r.tenant = g.tenant AND r.id = i.id
+          UNION ALL
+          SELECT r.id, r.body_hash FROM pipelines l
+          JOIN runs r ON r.tenant = g.tenant AND r.pipeline = l.id AND r.idempotency_key = i.key
+          WHERE l.tenant = g.tenant AND l.uid = g.pipeline
+          LIMIT 1
+        ) AS r ON true
+        WHERE i.n = ANY (v_left);
+    END IF;
   END LOOP;
 END
 $$;

@@ -6,7 +6,7 @@ DECLARE
 BEGIN
   PERFORM set_config('headrace.tenant', p_tenant, true);
   SELECT r.pipeline INTO v_pipeline FROM runs r
-  WHERE r.tenant = p_tenant AND r.id = p_run AND r.finished_at IS NULL FOR UPDATE;
+  WHERE r.tenant = p_tenant AND r.id = p_run AND r.phase < 2 FOR UPDATE;
   IF NOT FOUND THEN
     RETURN false;
   END IF;

@@ -5,7 +5,7 @@ DECLARE
   v_runs uuid[];
   v_run uuid;
 BEGIN
-  v_runs := ARRAY(SELECT r.id FROM runs r WHERE r.tenant = p_tenant AND r.pipeline = p_pipeline AND r.finished_at IS NULL
+  v_runs := ARRAY(SELECT r.id FROM runs r WHERE r.tenant = p_tenant AND r.pipeline = p_pipeline AND r.phase < 2
                   ORDER BY r.id LIMIT p_limit FOR UPDATE);
   FOREACH v_run IN ARRAY v_runs LOOP
     PERFORM end_run(p_tenant, v_run, 'Cancelled', 'Cancelled', 'the pipeline was deleted');

@@ -7,7 +7,7 @@ BEGIN
   v_pools := ARRAY(
     SELECT p.id FROM pools p
     WHERE p.tenant = p_tenant AND p.draining AND NOT EXISTS (
-      SELECT FROM runs r WHERE r.tenant = p_tenant AND r.pipeline = p.pipeline AND r.finished_at IS NULL
+      SELECT FROM runs r WHERE r.tenant = p_tenant AND r.pipeline = p.pipeline AND r.phase < 2
         AND EXISTS (SELECT FROM steps s WHERE s.tenant = p_tenant AND s.version = r.version AND s.pool = p.id))
     ORDER BY p.id FOR UPDATE SKIP LOCKED);
   UPDATE versions v SET retired = true

@@ -7,13 +7,15 @@ DECLARE
   v_dead bigint[];
 BEGIN
   v_runs := ARRAY(SELECT r.id FROM runs r
-                  WHERE r.tenant = p_tenant AND r.id = ANY (p_runs) AND r.finished_at IS NOT NULL AND r.expires_at < now()
+                  WHERE r.tenant = p_tenant AND r.id = ANY (p_runs) AND r.phase = 2 AND r.due_at < now()
                   ORDER BY r.id FOR UPDATE SKIP LOCKED);
   -- A task whose claim has not noticed the end of its run yet keeps the run for one more turn.
   v_runs := ARRAY(SELECT x FROM unnest(v_runs) AS x WHERE NOT EXISTS (
-    SELECT FROM tasks t WHERE t.tenant = p_tenant AND t.run = x AND t.state IN ('waiting', 'ready', 'leased', 'parked')));
+    SELECT FROM tasks t WHERE t.tenant = p_tenant AND t.id = ANY (task_ids(p_tenant, x)) AND t.state IN ('waiting', 'ready', 'leased', 'parked')));
   WITH gone AS (
-    DELETE FROM tasks t WHERE t.tenant = p_tenant AND t.run = ANY (v_runs) RETURNING t.pool, t.state
+    DELETE FROM tasks t
+    WHERE t.tenant = p_tenant AND t.id = ANY (ARRAY(SELECT unnest(task_ids(p_tenant, x)) FROM unnest(v_runs) AS x))
+    RETURNING t.pool, t.state
   ), summed AS (
     SELECT g.pool, count(*) AS n FROM gone g WHERE g.state = 'dead' GROUP BY g.pool
   )

@@ -24,7 +24,7 @@ BEGIN
     WHERE p.tenant = p_tenant AND p.pipeline = v_pipeline;
   END IF;
   SELECT count(*) INTO unfinished FROM runs r
-  WHERE r.tenant = p_tenant AND r.pipeline = v_pipeline AND r.finished_at IS NULL;
+  WHERE r.tenant = p_tenant AND r.pipeline = v_pipeline AND r.phase < 2;
 END
 $$;
 GRANT EXECUTE ON FUNCTION headrace.drain_pipeline TO headrace_operator;

@@ -6,15 +6,16 @@ LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
 DECLARE
   c record;
+  v_ids uuid[] := task_ids(p_tenant, p_run);
 BEGIN
   FOR c IN
     WITH open AS MATERIALIZED (
       SELECT t.id, t.pool, t.state FROM tasks t
-      WHERE t.tenant = p_tenant AND t.run = p_run AND t.state IN ('waiting', 'ready', 'parked')
+      WHERE t.tenant = p_tenant AND t.id = ANY (v_ids) AND t.state IN ('waiting', 'ready', 'parked')
       ORDER BY t.id FOR UPDATE SKIP LOCKED
     ), held AS MATERIALIZED (
       SELECT t.id, t.pool, t.state FROM tasks t
-      WHERE t.tenant = p_tenant AND t.run = p_run AND t.state = 'leased' AND (SELECT count(*) FROM open) >= 0
+      WHERE t.tenant = p_tenant AND t.id = ANY (v_ids) AND t.state = 'leased' AND (SELECT count(*) FROM open) >= 0
       ORDER BY t.id FOR UPDATE
     ), ended AS (
       UPDATE tasks t SET state = 'cancelled' FROM (SELECT o.id FROM open o UNION ALL SELECT h.id FROM held h) AS u
@@ -32,8 +33,8 @@ BEGIN
   PERFORM tell(p_tenant, p_run, 'run.finished', NULL,
                json_strip_nulls(json_build_object('status', p_status, 'errorClass', p_class, 'message', p_message))::text);
   UPDATE runs r
-  SET status = p_status, finished_at = now(), error_class = p_class, message = p_message,
-      expires_at = now() + make_interval(secs => v.result_seconds)
+  SET phase = 2, status = p_status, finished_at = now(), error_class = p_class, message = p_message,
+      due_at = now() + make_interval(secs => v.result_seconds)
   FROM versions v
   WHERE r.tenant = p_tenant AND r.id = p_run AND v.tenant = p_tenant AND v.id = r.version;
 END

@@ -8,7 +8,7 @@ BEGIN
   pools := '{}';
   FOR r IN
     SELECT x.id, x.pipeline FROM runs x
-    WHERE x.tenant = p_tenant AND x.id = ANY (p_runs) AND x.finished_at IS NULL AND x.deadline < now()
+    WHERE x.tenant = p_tenant AND x.id = ANY (p_runs) AND x.phase < 2 AND x.due_at < now()
     ORDER BY x.id FOR UPDATE SKIP LOCKED
   LOOP
     PERFORM end_run(p_tenant, r.id, 'Failed', 'Timeout', 'the run took longer than its longest duration');

@@ -30,14 +30,16 @@ BEGIN
       ELSIF t.state = 'leased' AND t.fence = i.fence THEN
         SELECT s.outcome, s.ended INTO outcome, finished
         FROM settle(v_tenant, i.task, i.action, i.class, i.message, i.jitter, i.delay, i.who) AS s;
-        SELECT CASE WHEN k.state = 'ready' THEN ARRAY[k.pool] ELSE '{}' END INTO pools
-        FROM tasks k WHERE k.tenant = v_tenant AND k.id = i.task;
         IF finished THEN
           SELECT r.pipeline INTO v_pipeline FROM runs r WHERE r.tenant = v_tenant AND r.id = t.run;
           pools := promote(v_tenant, v_pipeline);
         END IF;
       ELSE
         outcome := 'Stale';
+      END IF;
+      IF outcome <> 'Stale' AND NOT finished THEN -- a retry too: the wake-up may have been lost with the answer
+        SELECT CASE WHEN k.state = 'ready' THEN ARRAY[k.pool] ELSE '{}' END INTO pools
+        FROM tasks k WHERE k.tenant = v_tenant AND k.id = i.task;
       END IF;
       RETURN NEXT;
     END LOOP;

@@ -30,10 +30,10 @@ BEGIN
   SELECT p_tenant, p.id, g FROM pools p, generate_series(0, 7) AS g WHERE p.tenant = p_tenant AND p.pipeline = v_pipeline
   ON CONFLICT DO NOTHING;
 
-  INSERT INTO versions (tenant, pipeline, digest, compiled, all_steps, first_steps, first_pools, max_attempts,
+  INSERT INTO versions (tenant, pipeline, digest, compiled, all_steps, first_steps, first_pools, first_counts, max_attempts,
                         backoff_initial_seconds, backoff_max_seconds, run_seconds, result_seconds)
-  VALUES (p_tenant, v_pipeline, p_digest, p_compiled, 0, 0, '{}', p_max_attempts, p_backoff[1], p_backoff[2], p_run_seconds,
-          p_result_seconds)
+  VALUES (p_tenant, v_pipeline, p_digest, p_compiled, 0, 0, '{}', '{}', p_max_attempts, p_backoff[1], p_backoff[2],
+          p_run_seconds, p_result_seconds)
   ON CONFLICT (tenant, pipeline, digest) DO UPDATE SET retired = false
   RETURNING id INTO v_version;
   -- A pool that drained away and came back has a new id, so the steps are written again and point at it.
@@ -47,11 +47,12 @@ BEGIN
   JOIN pools p ON p.tenant = p_tenant AND p.pipeline = v_pipeline AND p.name = x.pool
   ON CONFLICT (tenant, version, no) DO UPDATE SET pool = excluded.pool;
   UPDATE versions v
-  SET all_steps = s.every, first_steps = s.first, first_pools = s.pools
-  FROM (SELECT bit_or(s.bit) AS every, bit_or(s.bit) FILTER (WHERE s.needs = 0) AS first,
-               array_agg(DISTINCT s.pool) FILTER (WHERE s.needs = 0) AS pools
-        FROM steps s WHERE s.tenant = p_tenant AND s.version = v_version) AS s
-  WHERE v.tenant = p_tenant AND v.id = v_version AND v.first_pools IS DISTINCT FROM s.pools;
+  SET all_steps = s.every, first_steps = f.steps, first_pools = f.pools, first_counts = f.counts
+  FROM (SELECT bit_or(s.bit) AS every FROM steps s WHERE s.tenant = p_tenant AND s.version = v_version) AS s,
+       (SELECT bit_or(x.bits) AS steps, array_agg(x.pool ORDER BY x.pool) AS pools, array_agg(x.n ORDER BY x.pool) AS counts
+        FROM (SELECT s.pool, bit_or(s.bit) AS bits, count(*) AS n FROM steps s
+              WHERE s.tenant = p_tenant AND s.version = v_version AND s.needs = 0 GROUP BY s.pool) AS x) AS f
+  WHERE v.tenant = p_tenant AND v.id = v_version AND v.first_pools IS DISTINCT FROM f.pools;
   UPDATE pipelines l SET version = v_version WHERE l.tenant = p_tenant AND l.id = v_pipeline;
 END
 $$;

@@ -21,8 +21,7 @@ DECLARE
   v_parks integer;
 BEGIN
   SELECT * INTO t FROM tasks k WHERE k.tenant = p_tenant AND k.id = p_task;
-  SELECT w.max_attempts, w.backoff_initial_seconds, w.backoff_max_seconds, s.name INTO v
-  FROM versions w JOIN steps s ON s.tenant = p_tenant AND s.version = w.id AND s.no = t.no
+  SELECT w.max_attempts, w.backoff_initial_seconds, w.backoff_max_seconds INTO v FROM versions w
   WHERE w.tenant = p_tenant AND w.id = t.version;
   v_attempts := t.attempts;
   v_losses := t.losses;
@@ -83,7 +82,7 @@ BEGIN
     p_tenant, t.run,
     CASE WHEN v_action = 'Release' THEN 'step.released'
          WHEN v_action = 'Park' AND NOT ended THEN 'step.parked' ELSE 'step.failed' END,
-    v.name,
+    t.no,
     json_strip_nulls(json_build_object(
       'errorClass', v_class, 'message', v_message, 'attempt', t.attempts + 1,
       'action', CASE WHEN ended THEN 'DeadLetter' WHEN v_action NOT IN ('Park', 'Release') THEN v_action END,

@@ -13,7 +13,7 @@ BEGIN
            coalesce(t.losses, 0)::integer, t.ready_at, t.error_class, t.message
     FROM runs r
     JOIN steps s ON s.tenant = p_tenant AND s.version = r.version
-    LEFT JOIN tasks t ON t.tenant = p_tenant AND t.run = r.id AND t.no = s.no
+    LEFT JOIN tasks t ON t.tenant = p_tenant AND t.id = task_id(r.id, s.no)
     WHERE r.tenant = p_tenant AND r.id = p_run
     ORDER BY s.no;
 END

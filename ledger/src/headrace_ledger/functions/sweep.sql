@@ -51,27 +51,20 @@ BEGIN
     more := more OR cardinality(w.ids) = c_batch;
   END LOOP;
 
+  -- Runs that took too long, and runs whose results have been kept long enough.
   FOR w IN
-    SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
-      SELECT r.tenant, r.id FROM runs r WHERE r.finished_at IS NULL AND r.deadline < now()
-      ORDER BY r.deadline LIMIT c_batch) AS x
-    GROUP BY x.tenant ORDER BY x.tenant
+    SELECT x.tenant, x.phase < 2 AS open, array_agg(x.id ORDER BY x.id) AS ids FROM (
+      SELECT r.tenant, r.id, r.phase FROM runs r WHERE r.due_at < now() ORDER BY r.due_at LIMIT c_batch) AS x
+    GROUP BY x.tenant, x.phase < 2 ORDER BY x.tenant
   LOOP
     PERFORM set_config('headrace.tenant', w.tenant, true);
-    SELECT * INTO d FROM expire_runs(w.tenant, w.ids);
-    timed_out := timed_out + d.ended;
-    pools := pools || d.pools;
-    more := more OR cardinality(w.ids) = c_batch;
-  END LOOP;
-
-  FOR w IN
-    SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
-      SELECT r.tenant, r.id FROM runs r WHERE r.finished_at IS NOT NULL AND r.expires_at < now()
-      ORDER BY r.expires_at LIMIT c_batch) AS x
-    GROUP BY x.tenant ORDER BY x.tenant
-  LOOP
-    PERFORM set_config('headrace.tenant', w.tenant, true);
-    deleted := deleted + delete_runs(w.tenant, w.ids);
+    IF w.open THEN
+      SELECT * INTO d FROM expire_runs(w.tenant, w.ids);
+      timed_out := timed_out + d.ended;
+      pools := pools || d.pools;
+    ELSE
+      deleted := deleted + delete_runs(w.tenant, w.ids);
+    END IF;
     more := more OR cardinality(w.ids) = c_batch;
   END LOOP;
 
@@ -79,7 +72,7 @@ BEGIN
   FOR w IN
     SELECT l.tenant, l.id FROM pipelines l
     WHERE l.deleting_since IS NULL AND EXISTS (
-      SELECT FROM runs r WHERE r.tenant = l.tenant AND r.pipeline = l.id AND r.finished_at IS NULL AND NOT r.admitted)
+      SELECT FROM runs r WHERE r.tenant = l.tenant AND r.pipeline = l.id AND r.phase = 0)
     ORDER BY l.tenant, l.id LIMIT c_batch
   LOOP
     PERFORM set_config('headrace.tenant', w.tenant, true);

@@ -58,6 +58,7 @@ CREATE TABLE headrace.versions (
   all_steps               bigint NOT NULL,
   first_steps             bigint NOT NULL,
   first_pools             bigint[] NOT NULL,
+  first_counts            bigint[] NOT NULL,
   max_attempts            integer NOT NULL CHECK (max_attempts > 0),
   backoff_initial_seconds float8 NOT NULL,
   backoff_max_seconds     float8 NOT NULL,
@@ -112,33 +113,34 @@ CREATE TABLE headrace.pool_counts (
   PRIMARY KEY (tenant, pool, shard)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
+-- `phase` is 0 while a run waits for `maxConcurrentRuns`, 1 while it is open, 2 when it is over; `due_at` is when it
+-- is too late while it is open, and when it is forgotten after. So two narrow indexes serve the list, the limit, the
+-- drain and the sweep, and neither changes when a step starts or ends.
 CREATE TABLE headrace.runs (
   tenant          text COLLATE "C" NOT NULL,
   id              uuid NOT NULL,
   pipeline        bigint NOT NULL,
   version         bigint NOT NULL,
   created_at      timestamptz NOT NULL DEFAULT now(),
-  deadline        timestamptz NOT NULL,
+  due_at          timestamptz NOT NULL,
   started_at      timestamptz,
   finished_at     timestamptz,
-  expires_at      timestamptz,
+  every           bigint NOT NULL,
   made            bigint NOT NULL,
   finished        bigint NOT NULL DEFAULT 0,
   seq             integer NOT NULL DEFAULT 1,
-  admitted        boolean NOT NULL,
+  phase           smallint NOT NULL,
   status          text COLLATE "C" NOT NULL DEFAULT 'Pending',
   body_hash       bytea NOT NULL,
   traceparent     text NOT NULL,
   idempotency_key text COLLATE "C",
   error_class     text,
   message         text,
-  PRIMARY KEY (tenant, id)
+  PRIMARY KEY (tenant, id),
+  CONSTRAINT runs_phase CHECK ((phase = 2) = (finished_at IS NOT NULL))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
-CREATE INDEX runs_by_pipeline ON headrace.runs (tenant, pipeline, id);
-CREATE INDEX runs_open ON headrace.runs (tenant, pipeline, id) WHERE finished_at IS NULL AND admitted;
-CREATE INDEX runs_waiting ON headrace.runs (tenant, pipeline, id) WHERE finished_at IS NULL AND NOT admitted;
-CREATE INDEX runs_deadline ON headrace.runs (deadline) WHERE finished_at IS NULL;
-CREATE INDEX runs_expiry ON headrace.runs (expires_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX runs_by_pipeline ON headrace.runs (tenant, pipeline, phase, id);
+CREATE INDEX runs_due ON headrace.runs (due_at);
 CREATE UNIQUE INDEX runs_by_key ON headrace.runs (tenant, pipeline, idempotency_key) WHERE idempotency_key IS NOT NULL;
 
 CREATE TABLE headrace.inputs (
@@ -161,14 +163,15 @@ CREATE TABLE headrace.events (
   run    uuid NOT NULL,
   seq    integer NOT NULL,
   at     timestamptz NOT NULL DEFAULT now(),
+  no     smallint,
   type   text COLLATE "C" NOT NULL,
-  step   text COLLATE "C",
   data   text NOT NULL DEFAULT '{}',
   PRIMARY KEY (tenant, run, seq)
 ) WITH (autovacuum_vacuum_insert_scale_factor = 0.05);
 
 -- The queue. `lease_until` is in no index, so that a heartbeat stays in its page.
--- Waiting for a time (a park, a back-off) is `parked`, so that `ready` means "now".
+-- Waiting for a time (a park, a back-off) is `parked`, so that `ready` means "now". A run's tasks are found by
+-- their computed ids (see `task_id`), which saves an index on the run.
 CREATE TABLE headrace.tasks (
   tenant      text COLLATE "C" NOT NULL,
   id          uuid NOT NULL,
@@ -180,6 +183,7 @@ CREATE TABLE headrace.tasks (
   lease_until timestamptz,
   deadline    timestamptz,
   park_until  timestamptz,
+  timeout_seconds real NOT NULL,
   no          smallint NOT NULL,
   priority    smallint NOT NULL DEFAULT 0,
   attempts    smallint NOT NULL DEFAULT 0,
@@ -198,7 +202,6 @@ CREATE TABLE headrace.tasks (
   CONSTRAINT tasks_state CHECK (state IN ('waiting', 'ready', 'leased', 'parked', 'done', 'skipped', 'dead', 'cancelled'))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000,
         autovacuum_vacuum_cost_delay = 0);
-CREATE UNIQUE INDEX tasks_by_run ON headrace.tasks (tenant, run, no);
 CREATE INDEX tasks_ready ON headrace.tasks (tenant, pool, priority DESC, ready_at, id) WHERE state = 'ready';
 CREATE INDEX tasks_leased ON headrace.tasks (key_hash) WHERE state = 'leased';
 CREATE INDEX tasks_parked ON headrace.tasks (ready_at) WHERE state = 'parked';
