@@ -329,7 +329,7 @@ async def test_three_parks_without_a_recorded_call_are_too_many(house, admin):
         lease = await house.lease(row)
         await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
         [done] = await house.gateway.complete([make.completion(lease)])
-        assert done.outcome == "Parked"
+        assert done.outcome == "Parked", done.message
         await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1 AND state = 'parked'", lease.task)
         await house.gateway.sweep()
     run = await house.gateway.run(house.tenant, item.id)

@@ -188,10 +188,10 @@ BEGIN
     FOR k IN 1 .. cardinality(v_ns) LOOP
       m := v_ns[k];
       IF v_outcomes[k] = '+' THEN
-        SELECT s.outcome INTO v_outcomes[k] FROM settle(v_tenant, p_task[m], 'Park', NULL, NULL, 0, NULL, p_by[m]) AS s;
+        v_outcomes[k] := (SELECT s.outcome FROM settle(v_tenant, p_task[m], 'Park', NULL, NULL, 0, NULL, p_by[m]) AS s);
       ELSIF v_outcomes[k] = '=' THEN -- the same task twice in one batch: the second finds what the first has left
-        SELECT CASE WHEN t.finished_by = p_by[m] THEN t.answer ELSE 'Stale' END INTO v_outcomes[k]
-        FROM tasks t WHERE t.tenant = v_tenant AND t.id = p_task[m];
+        v_outcomes[k] := (SELECT CASE WHEN t.finished_by = p_by[m] THEN t.answer ELSE 'Stale' END
+                          FROM tasks t WHERE t.tenant = v_tenant AND t.id = p_task[m]);
       END IF;
     END LOOP;
     FOR v_pipeline IN
