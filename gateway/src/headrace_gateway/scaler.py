@@ -30,6 +30,16 @@ LOOK_SECONDS: Final = 5.0
 _MOST_MESSAGE: Final = 64 * 1024
 
 
+class Told:
+    """What one stream has been told, and the bell that makes it look again."""
+
+    __slots__ = ("active", "bell")
+
+    def __init__(self) -> None:
+        self.bell = asyncio.Event()
+        self.active: bool | None = None
+
+
 class Scaler(ExternalScalerServicer):
     """Pushes `true` when a pool becomes runnable; says `unavailable`, never zero, when blind."""
 
@@ -37,7 +47,7 @@ class Scaler(ExternalScalerServicer):
         self._pools = pools
         self._counts = counts
         self._wakes = wakes
-        self._bells: dict[int, set[asyncio.Event]] = {}
+        self._streams: dict[int, set[Told]] = {}
         wakes.on_pools(self._woken)
 
     async def IsActive(  # noqa: N802 -- KEDA's name
@@ -51,22 +61,21 @@ class Scaler(ExternalScalerServicer):
     ) -> AsyncIterator[pb.IsActiveResponse]:
         """Say at once what is, then every change; end well on shutdown, so that KEDA comes back."""
         pool = await self._pool(request, context)
-        bell = asyncio.Event()
-        self._bells.setdefault(pool.pool_id, set()).add(bell)
-        said: bool | None = None
+        told = Told()
+        self._streams.setdefault(pool.pool_id, set()).add(told)
         try:
             while not self._wakes.stopping.is_set():
-                bell.clear()
+                told.bell.clear()
                 active = load(await self._count(pool, context)) > 0
                 # `true` is said again at each look: KEDA acts on it, and may have missed one.
-                if active or said is not False:
+                if active or told.active is not False:
                     yield pb.IsActiveResponse(result=active)
-                said = active
+                told.active = active
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LOOK_SECONDS):
-                        await bell.wait()
+                        await told.bell.wait()
         finally:
-            self._bells[pool.pool_id].discard(bell)
+            self._streams[pool.pool_id].discard(told)
 
     async def GetMetricSpec(  # noqa: N802 -- KEDA's name
         self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
@@ -109,14 +118,18 @@ class Scaler(ExternalScalerServicer):
         return counts
 
     def _woken(self, pool_ids: Iterable[int] | None) -> None:
-        self._counts.stale()
-        for pool in tuple(self._bells) if pool_ids is None else pool_ids:
-            for bell in self._bells.get(pool, ()):
-                bell.set()
+        """Look again for those who were told that there is nothing to do."""
+        for pool in tuple(self._streams) if pool_ids is None else pool_ids:
+            for told in self._streams.get(pool, ()):
+                if not told.active:
+                    self._counts.stale()
+                    told.bell.set()
 
     def stop(self) -> None:
         """End all streams with status OK."""
-        self._woken(None)
+        for streams in self._streams.values():
+            for told in streams:
+                told.bell.set()
 
 
 async def blind(context: grpc.aio.ServicerContext) -> NoReturn:

@@ -1,0 +1,118 @@
+"""The signal as numbers, judged as the autoscaler judges it."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+
+import pytest
+
+from headrace_gateway.clock import Clock
+from headrace_gateway.counts import Counts
+from headrace_gateway.scale import load, metric
+from headrace_ledger.errors import LedgerUnavailableError
+from headrace_ledger.records import PoolCounts
+
+
+def counts(runnable: int = 0, running: int = 0, *, held: bool = False) -> PoolCounts:
+    return PoolCounts("t", 1, "ns", "p", "main", runnable, running, 7, 3, 0.0, held)
+
+
+def replicas(live: int, value: float, target: int) -> int:
+    """What the autoscaler makes of a value per replica: it overlooks a tenth."""
+    ratio = value / (target * live)
+    return live if abs(ratio - 1) <= 0.1 else math.ceil(value / target)
+
+
+LOADS = {
+    "nothing": (counts(), 0),
+    "parked and dead work": (counts(), 0),
+    "waiting work": (counts(4), 4),
+    "running work": (counts(0, 2), 2),
+    "both": (counts(4, 2), 6),
+    "held: running work alone": (counts(4, 2, held=True), 2),
+    "held and quiet": (counts(4, held=True), 0),
+}
+
+
+@pytest.mark.parametrize(("given", "want"), LOADS.values(), ids=LOADS)
+def test_load(given, want):
+    assert load(given) == want
+
+
+@pytest.mark.parametrize("target", [1, 2, 5])
+@pytest.mark.parametrize("live", [1, 5, 10, 11, 20, 50, 100])
+def test_one_step_too_many_for_full_workers_gets_another_worker(live, target):
+    full = counts(1, live * target)
+    assert replicas(live, metric(full, target), target) > live
+
+
+@pytest.mark.parametrize("live", [1, 5, 10, 20, 50])
+def test_full_workers_with_nothing_waiting_stay_as_they_are(live):
+    assert replicas(live, metric(counts(0, live * 2), 2), 2) == live
+
+
+def test_the_first_value_after_waking_asks_for_the_right_number():
+    assert math.ceil(metric(counts(40), 5) / 5) == 8
+
+
+class Clocked:
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.reads = 0
+        self.away = False
+
+    def clock(self) -> Clock:
+        return Clock(now=lambda: None, monotonic=lambda: self.time)
+
+    async def counts(self, pool_ids=None):
+        self.reads += 1
+        await asyncio.sleep(0)
+        if self.away:
+            raise LedgerUnavailableError
+        return [counts(self.reads)]
+
+
+async def test_who_asks_together_shares_one_read():
+    ledger = Clocked()
+    shared = Counts(ledger, ledger.clock(), 0.5)
+    await asyncio.gather(*(shared.of(1) for _ in range(50)))
+    assert ledger.reads == 1
+    ledger.time = 0.4
+    await shared.of(1)
+    assert ledger.reads == 1
+    ledger.time = 0.6
+    await shared.of(1)
+    assert ledger.reads == 2
+
+
+async def test_what_cannot_be_read_is_an_error_for_all_who_asked():
+    ledger = Clocked()
+    shared = Counts(ledger, ledger.clock(), 0.5)
+    await shared.of(1)
+    ledger.time, ledger.away = 1.0, True
+    found = await asyncio.gather(*(shared.of(1) for _ in range(3)), return_exceptions=True)
+    assert {type(each) for each in found} == {LedgerUnavailableError}
+
+
+async def test_a_wake_makes_the_next_look_fresh():
+    ledger = Clocked()
+    shared = Counts(ledger, ledger.clock(), 0.5)
+    await shared.of(1)
+    ledger.time = 0.1
+    shared.stale()
+    ledger.time = 0.2
+    assert (await shared.of(1)).runnable == 2
+
+
+async def test_a_read_that_began_before_the_wake_is_not_good_enough():
+    ledger = Clocked()
+    shared = Counts(ledger, ledger.clock(), 0.5)
+    early = asyncio.ensure_future(shared.of(1))
+    while not ledger.reads:  # noqa: ASYNC110 -- one turn of the loop at a time
+        await asyncio.sleep(0)
+    ledger.time = 0.1
+    shared.stale()
+    ledger.time = 0.2
+    assert (await shared.of(1)).runnable == 2
+    assert (await early).runnable in (1, 2)
