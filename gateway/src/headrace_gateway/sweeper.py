@@ -49,9 +49,11 @@ class Sweeper:
 
     async def tick(self) -> None:
         """Make one turn. Only a turn that the ledger answered counts as one."""
+        lenient_until = self.lenient_until()
         try:
             for _ in range(MOST_TURNS):
-                swept = await self._ledger.sweep(after_gap=self.after_gap())
+                after_gap = self._clock.monotonic() < lenient_until
+                swept = await self._ledger.sweep(after_gap=after_gap)
                 self._told(swept)
                 if not swept.more:
                     break
@@ -62,17 +64,17 @@ class Sweeper:
             return
         self._failing = False
         self._last = self._clock.monotonic()
+        self._lenient_until = lenient_until
 
-    def after_gap(self) -> bool:
-        """Say whether leases may have run out only because nobody could renew them.
+    def lenient_until(self) -> float:
+        """Say until when no lease may run out, since workers could not renew them.
 
         A gateway that has just started knows of no gap, so it takes for granted that there was one.
         """
         now = self._clock.monotonic()
         if now - self._last > self._every + self._gap:
-            self._lenient_until = now + LEASE_SECONDS
-            self._last = now
-        return now < self._lenient_until
+            return now + LEASE_SECONDS
+        return self._lenient_until
 
     def _told(self, swept: Swept) -> None:
         self._wakes.tell(swept.pool_ids)

@@ -160,7 +160,7 @@ def event_frame(event: EventRecord) -> bytes:
 def last_event_id(given: str | None) -> int:
     if not given:
         return 0
-    if not given.isdigit() or len(given) > 18:  # noqa: PLR2004 -- what fits 64 bits
+    if not (given.isascii() and given.isdigit()) or len(given) > 18:  # noqa: PLR2004 -- what fits 64 bits
         message = "`Last-Event-ID` must be the number of an event of this run."
         raise BadRequestError(message)
     return int(given)
