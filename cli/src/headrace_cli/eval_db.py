@@ -90,6 +90,8 @@ def command(
     Example: headrace eval-db --data ./evaluation --port 5433
     """
     passwords = passwords_from(os.environ)
+    # The server's own addresses, over its socket, name no port: the driver looks here then.
+    os.environ["PGPORT"] = str(port)
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())

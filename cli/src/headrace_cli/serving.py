@@ -25,6 +25,14 @@ class _Guest(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, or say that it did not; the server would end the whole process."""
+        try:
+            await super().startup(sockets)
+        except SystemExit as exc:
+            msg = "the server ended before it had started"
+            raise ServerDidNotStartError(msg) from exc
+
 
 @asynccontextmanager
 async def serving(
@@ -48,8 +56,7 @@ async def serving(
     try:
         while not server.started:
             if running.done():
-                msg = "the server ended before it had started"
-                raise ServerDidNotStartError(msg)
+                running.result()
             await asyncio.sleep(_LOOK)
         yield f"http://{host}:{listener.getsockname()[1]}"
     finally:

@@ -1,80 +1,13 @@
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
-EXAMPLE = ROOT / "examples" / "research"
+from cli_program import Program
 
-
-class Program:
-    """`headrace` as a user starts it, and what it has said so far."""
-
-    def __init__(self, *args, cwd):
-        environ = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
-        self.began = time.monotonic()
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", "from headrace_cli.main import app; app()", *args],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            cwd=cwd,
-            env=environ,
-        )
-        self.stdout, self.stderr = [], []
-        self.answered = None
-        self._readers = [
-            threading.Thread(target=self._read, args=(self._process.stdout, self.stdout)),
-            threading.Thread(target=self._read, args=(self._process.stderr, self.stderr)),
-        ]
-        for reader in self._readers:
-            reader.start()
-
-    def _read(self, stream, lines):
-        for line in stream:
-            lines.append(line)
-            if lines is self.stdout and self.answered is None:
-                self.answered = time.monotonic() - self.began
-        stream.close()
-
-    def until(self, condition, seconds=60):
-        """Wait until what was said satisfies a condition; fail with what was said."""
-        deadline = time.monotonic() + seconds
-        while not condition(self.out, self.err):
-            assert time.monotonic() < deadline, self.out + self.err
-            assert self._process.poll() is None, self.out + self.err
-            threading.Event().wait(0.02)
-
-    def end(self, seconds=60):
-        code = self._process.wait(seconds)
-        for reader in self._readers:
-            reader.join()
-        return code
-
-    def interrupt(self):
-        self._process.send_signal(signal.SIGINT)
-        return self.end()
-
-    def kill(self):
-        if self._process.poll() is None:
-            self._process.kill()
-        self.end()
-
-    @property
-    def out(self):
-        return "".join(self.stdout)
-
-    @property
-    def err(self):
-        return "".join(self.stderr)
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "research"
 
 
 @pytest.fixture
@@ -82,8 +15,8 @@ def headrace(tmp_path):
     """Start the program; whatever still runs at the end is killed."""
     started = []
 
-    def start(*args):
-        started.append(Program(*args, cwd=tmp_path))
+    def start(*args, **environ):
+        started.append(Program(*args, cwd=tmp_path, **environ))
         return started[-1]
 
     yield start

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import jsonschema
 import pytest
@@ -67,7 +68,7 @@ def test_a_save_runs_it_again_with_what_was_saved(headrace, example):
     module.write_text(module.read_text().replace("## Reading", "## Sources of what was said"))
     file.write_text(good.replace("Write a title", "Write in one word a title"))
     program.until(lambda out, _err: out.count("keyPoints") == 2)
-    assert program.interrupt() == 130
+    assert program.signal(signal.SIGINT) == 130
 
 
 def test_a_kept_ledger_is_used_again(headrace, example, tmp_path):
