@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import socket
 import ssl
 import subprocess
@@ -36,6 +37,8 @@ CONTROLLERS: Final = (
     "namespace-controller",
 )
 """Controllers that make deletions and roles complete; none of them makes pods."""
+# Where Linux can: what we started ends with us, even if we are killed.
+LEASH: Final = ["setpriv", "--pdeathsig", "TERM", "--"] if shutil.which("setpriv") else []
 _DEADLINE_SECONDS: Final = 90.0
 
 
@@ -164,7 +167,7 @@ def _described(folder: Path, authority: Authority, port: int) -> ApiServer:
 @contextlib.contextmanager
 def _process(folder: Path, name: str, command: list[str]) -> Iterator[subprocess.Popen[bytes]]:
     with (folder / f"{name}.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen([*LEASH, *command], stdout=log, stderr=log, cwd=folder)
         try:
             yield process
         finally:
