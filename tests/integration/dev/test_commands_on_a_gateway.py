@@ -1,0 +1,104 @@
+"""The commands of a user against a real gateway, ledger and worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from headrace_cli.local.prepare import prepare
+from headrace_cli.local.session import Wish, put, session
+from headrace_cli.local.workers import environment_of, workers
+from headrace_cli.main import app
+from headrace_cli.manifests import load
+
+pytestmark = pytest.mark.postgres
+
+EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "research"
+WHERE = ("research", "-n", "acme-research")
+
+
+@pytest.fixture
+async def headrace():
+    """Run a command line against a gateway whose pipeline has a worker."""
+    async with session(Wish(path=EXAMPLE, value={"topic": "rivers"})) as opened:
+        bundle = load(EXAMPLE)
+        prepared = prepare(bundle, bundle.pipelines[0], opened.places, 1)
+        await put(opened.there, prepared)
+        environ = {
+            "HEADRACE_GATEWAY_URL": opened.there.gateway_url,
+            "HEADRACE_API_KEY": opened.there.key.get_secret_value(),
+            "NO_COLOR": "1",
+            "COLUMNS": "200",
+        }
+
+        async def run(*args):
+            return await asyncio.to_thread(CliRunner().invoke, app, args, env=environ)
+
+        (pool,) = bundle.pipelines[0].spec.pools
+        pools = {pool.name: environment_of(pool, os.environ, EXAMPLE)}
+        async with workers(opened.there, prepared.compiled, pools):
+            yield run
+
+
+async def test_a_run_is_submitted_followed_listed_shown_and_over(headrace):
+    topic = ("--input", '{"topic": "mills"}')
+    done = await headrace("run", *WHERE, *topic, "--follow")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout)["title"] == "Mills"
+    assert "step.finished  summary" in done.stderr
+
+    name = (await headrace("runs", "list", *WHERE, "-o", "name")).stdout.strip()
+    shown = (await headrace("runs", "show", name, "-n", "acme-research")).stdout
+    assert "Status:    Succeeded" in shown
+    assert "0.0" in shown.split("Cost:")[1].splitlines()[0]
+    again = await headrace("runs", "events", name, "-n", "acme-research", "-o", "json")
+    kinds = [json.loads(line)["type"] for line in again.stdout.splitlines()]
+    assert (kinds[0], kinds[-1]) == ("run.accepted", "run.finished")
+    cancelled = await headrace("runs", "cancel", name, "-n", "acme-research")
+    assert "unchanged: it is Succeeded already" in cancelled.stdout
+
+
+async def test_the_same_key_is_the_same_run_and_another_body_is_refused(headrace):
+    key = ("--idempotency-key", "k-1", "-o", "name")
+    first = await headrace("run", *WHERE, "--input", '{"topic": "mills"}', *key)
+    second = await headrace("run", *WHERE, "--input", '{"topic": "mills"}', *key)
+    assert first.stdout == second.stdout
+    other = await headrace("run", *WHERE, "--input", '{"topic": "tides"}', *key)
+    assert other.exit_code == 1
+    assert "(Conflict)" in other.stderr
+
+
+async def test_an_input_that_does_not_fit_is_told_with_its_place(headrace):
+    done = await headrace("run", *WHERE, "--input", '{"subject": "mills"}')
+    assert done.exit_code == 1
+    assert "input: must have 'topic'" in done.stderr
+
+
+async def test_what_is_not_there_is_not_found(headrace):
+    done = await headrace("run", "none", "-n", "acme-research")
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "(NotFound)" in done.stderr
+
+
+async def test_keys_are_created_listed_and_revoked(headrace):
+    options = ("--name", "ci", "--scope", "submit", "--scope", "read", "--expires-in", "1h")
+    made = await headrace("keys", "create", *options, "--tenant", "acme")
+    assert made.stdout.startswith("hr_")
+    listed = json.loads((await headrace("keys", "list", "--tenant", "acme", "-o", "json")).stdout)
+    (key,) = listed["items"]
+    assert made.stdout.strip() not in json.dumps(listed)
+    revoked = await headrace("keys", "revoke", key["id"], "--tenant", "acme")
+    assert revoked.stdout == f"key/{key['id']} revoked\n"
+    rows = (await headrace("keys", "list", "--tenant", "acme")).stdout.splitlines()
+    assert rows[1].split()[4] == "revoked"
+
+
+async def test_the_doctor_finds_the_gateway(headrace):
+    findings = json.loads((await headrace("doctor", "-o", "json")).stdout)
+    assert findings[0]["what"] == "gateway"
+    assert findings[0]["verdict"] == "good"
