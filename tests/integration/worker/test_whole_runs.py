@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import json
 import os
 import signal
@@ -15,10 +16,15 @@ from uuid import uuid4
 
 import httpx2
 import pytest
+from pydantic import SecretStr
 
+from headrace_contract.failures import ErrorClass
+from headrace_contract.protocol import ClaimRequest, Slot
 from headrace_worker.connect import connect
 from headrace_worker.consume import Worker
+from headrace_worker.errors import StepFailedError
 from headrace_worker.profile import Profile
+from headrace_worker.steps.chat import Ask
 from worker_gateway import KEY, free_port, output_of
 from worker_scenes import http, llm, pipeline, python, until
 from worker_server import Hang, Reply, streamed
@@ -134,6 +140,7 @@ async def test_kill_9_in_step_two_of_three_goes_on_at_step_two(served, model, tm
         victim.process.kill()
         await victim.ended()
     model.let_go()
+    await served.expire(run)
     with Process(served, compiled, tmp_path / "two.log"):
         record = await served.finished(run, 60)
     assert record.status == "Succeeded"
@@ -243,3 +250,63 @@ async def test_a_failure_is_retried_and_then_fails_the_run_with_its_class(served
         record = await served.finished(await served.submit(compiled, {}))
     assert (record.status, record.error_class) == ("Failed", "ProviderError")
     assert [step.attempt for step in record.steps] == [2]
+
+
+async def test_a_zombie_learns_that_its_step_is_lost_and_hands_nothing_in(served, model, tmp_path):
+    model.reply("/v1/chat/completions", Hang(), streamed("Mine."))
+    compiled = named(llm("only"))
+    await served.apply(compiled)
+    await served.provide(f"{model.url}/v1")
+    run = await served.submit(compiled, {})
+    with Process(served, compiled, tmp_path / "one.log") as zombie:
+        await asked(model, 1)
+        zombie.process.send_signal(signal.SIGSTOP)
+        await served.expire(run)
+        with Process(served, compiled, tmp_path / "two.log"):
+            record = await served.finished(run)
+        zombie.process.send_signal(signal.SIGCONT)
+        told = await until(lambda: last_words(zombie.log), 30)
+    # Either the beat tells it, or the gateway cut its model call and refused the failure.
+    assert told in [{"why": "Lost"}, {"outcome": "Stale"}]
+    assert len(model.requests) == 2
+    assert (output_of(record), record.steps[0].losses) == ("Mine.", 1)
+
+
+def last_words(log):
+    """Return what became of the step, by the log of its worker."""
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    words = {"Step stopped.", "Step failed.", "Step completed."}
+    said = [line for line in lines if line["message"] in words]
+    return {name: said[-1][name] for name in ("why", "outcome") if name in said[-1]} if said else {}
+
+
+async def test_the_key_of_a_lost_lease_opens_no_model(served, model):
+    model.reply("/v1/chat/completions", streamed("Mine."))
+    compiled = named(llm("only"))
+    await served.apply(compiled)
+    await served.provide(f"{model.url}/v1")
+    world = connect(served.url, lambda: KEY, {})
+    old, new = SecretStr(world.new_key()), SecretStr(world.new_key())
+    run = await served.submit(compiled, {})
+    for key in (old, new):
+        request = ClaimRequest(
+            request_id=uuid4().hex,
+            worker="w",
+            namespace=compiled.namespace,
+            pipeline=compiled.name,
+            pool="main",
+            step_types=["LLM"],
+            slots=[Slot(key_hash=hashlib.sha256(key.get_secret_value().encode()).hexdigest())],
+            wait_seconds=20,
+        )
+        (lease,) = (await world.door.claim(request)).leases
+        if key is old:
+            await served.expire(run)
+    body = Ask(model="small", messages=({"role": "user", "content": "Hm?"},), max_tokens=9).body()
+    with pytest.raises(StepFailedError) as caught:
+        await anext(world.models.chat(old, body, traceparent=lease.traceparent))
+    assert caught.value.error_class in {ErrorClass.WORKER_LOST, ErrorClass.INTERRUPTED}
+    chunks = [c async for c in world.models.chat(new, body, traceparent=lease.traceparent)]
+    await world.close()
+    assert chunks[0]["choices"][0]["delta"]["content"] == "Mine."
+    assert len(model.requests) == 1
