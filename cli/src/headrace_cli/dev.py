@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from headrace_cli.inputs import read_input
 from headrace_cli.live import show_for
+from headrace_cli.local.aside import aside
 from headrace_cli.local.session import Wish, develop
 from headrace_cli.trouble import ledger_trouble
 
@@ -57,6 +59,9 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each paramete
         data=KEPT if keep else None,
         watch=watch,
     )
-    console = Console(stderr=True)
-    with ledger_trouble():
-        raise typer.Exit(asyncio.run(develop(wish, lambda board: show_for(board, console))))
+    # A descriptor of its own: what others write to stderr goes through it too, line by line.
+    with os.fdopen(os.dup(sys.stderr.fileno()), "w") as stderr, ledger_trouble():
+        console = Console(file=stderr)
+        with aside(lambda line: console.print(line, markup=False, highlight=False, soft_wrap=True)):
+            code = asyncio.run(develop(wish, lambda board: show_for(board, console)))
+    raise typer.Exit(code)

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Final, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -25,6 +25,7 @@ _STYLES: Final = {
     "waiting": "dim",
 }
 _FRAMES: Final = 12
+_STATE, _TIME, _LEAST = 7, 8, 10  # widths in characters
 
 
 class Show(Protocol):
@@ -80,6 +81,7 @@ class LiveShow(AbstractContextManager["LiveShow"]):
     def __init__(self, board: Board, console: Console, clock: Callable[[], float]) -> None:
         self._board = board
         self._clock = clock
+        self._console = console
         self._live = Live(console=console, refresh_per_second=_FRAMES, get_renderable=self._picture)
 
     def tell(self, event: Happening) -> None:
@@ -96,12 +98,19 @@ class LiveShow(AbstractContextManager["LiveShow"]):
     def _picture(self) -> Table:
         now = self._clock()
         table = Table.grid(padding=(0, 2))
-        table.add_column(no_wrap=True)
-        table.add_column(no_wrap=True)
-        table.add_column(justify="right", no_wrap=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        names = max((len(name) for name in self._board.steps), default=1)
+        # The narrow columns keep their widths; what a model says gets what is left of the line.
+        columns: tuple[tuple[int, Literal["left", "right"]], ...] = (
+            (names, "left"),
+            (_STATE, "left"),
+            (_TIME, "right"),
+        )
+        for width, side in columns:
+            table.add_column(width=width, justify=side, no_wrap=True)
+        room = max(self._console.width - names - _STATE - _TIME - 4 * 2, _LEAST)
+        table.add_column(width=room, no_wrap=True, overflow="ellipsis")
         for line in self._board.steps.values():
-            table.add_row(line.name, _state(line), _took(line, now), _said(line))
+            table.add_row(line.name, _state(line), _took(line, now), _said(line, room))
         return table
 
 
@@ -114,11 +123,12 @@ def _took(line: StepLine, now: float) -> str:
     return "" if seconds is None else f"{seconds:.1f} s"
 
 
-def _said(line: StepLine) -> Text:
+def _said(line: StepLine, room: int) -> Text:
+    """Show the newest of what is being said, and the beginning of what was."""
     if line.note:
         return Text(line.note, style="yellow")
     said = " ".join(line.tail.split())
-    return Text(said if line.state != "running" else said[-60:], style="dim")
+    return Text(said[-room:] if line.state == "running" else said, style="dim")
 
 
 def show_for(board: Board, console: Console, clock: Callable[[], float] = time.monotonic) -> Show:
