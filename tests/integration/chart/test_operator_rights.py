@@ -113,6 +113,12 @@ async def sweep(url):
         await ledger.close()
 
 
+def _swept(server, gateway_url):
+    asyncio.run(sweep(gateway_url))
+    left = names(server, "apps", "deployments"), names(server, "keda.sh", "scaledobjects")
+    return [len(each) for each in left] == [1, 1]
+
+
 def _live(server, gateway_url):
     apply(server, PROVIDER, ours("ModelProvider", "acme", crd_cases.provider()))
     apply(server, TENANT, ours("AgentTenant", "mill", crd_cases.tenant()))
@@ -125,9 +131,7 @@ def _live(server, gateway_url):
     one = crd_cases.pipeline(pools=[{"name": "main"}])
     apply(server, PIPELINE, ours("AgentPipeline", "river", one))
     until(lambda: observed(server) == 2)
-    asyncio.run(sweep(gateway_url))
-    until(lambda: len(names(server, "apps", "deployments")) == 1)
-    until(lambda: len(names(server, "keda.sh", "scaledobjects")) == 1)
+    until(lambda: _swept(server, gateway_url), 60)
     for path in (PIPELINE, TENANT, PROVIDER):
         server.request("DELETE", path)
         until(lambda path=path: gone(server, path), 60)
