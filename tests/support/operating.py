@@ -70,7 +70,7 @@ class Running:
         while time.monotonic() < end:
             try:
                 last = await test()
-            except Exception as exc:
+            except Exception as exc:  # noqa: BLE001 -- whatever it is, it may pass
                 last = exc
             else:
                 if last:
@@ -102,7 +102,8 @@ class Running:
             return await self.until(f"{path} {wanted}", test)
         except AssertionError as exc:
             status_now = (await self.wire.get(path)).get("status")
-            raise AssertionError(f"{exc}: {json.dumps(status_now)}") from None
+            msg = f"{exc}: {json.dumps(status_now)}"
+            raise AssertionError(msg) from None
 
     async def until_quiet(self, seconds: float = 0.6) -> None:
         """Wait until nothing is due and no write has happened for a while."""
@@ -179,7 +180,7 @@ async def running(
         board=Board(),
         site=make.SITE,
         metrics=metrics,
-        now=lambda: datetime.now(UTC),
+        now=lambda: datetime.now(UTC),  # noqa: TID251 -- this is a composition root
         between_counts=timedelta(seconds=rhythm.counts),
     )
     lease = KubeLease(wire, "default", changes.get("holder", "test"), 30)
@@ -212,5 +213,5 @@ async def running(
 
 
 async def _primed(health: Health) -> None:
-    while not health.primed:
+    while not health.primed:  # noqa: ASYNC110 -- it is set by nobody who knows an event
         await asyncio.sleep(0.01)

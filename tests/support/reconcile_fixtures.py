@@ -1,4 +1,4 @@
-"""A namespace, a tenant and a provider of each test's own, and an operator that looks after them."""
+"""A namespace, a tenant and a provider of each test's own, and an operator for them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import operating
 import pytest
 import pytest_asyncio
+
+import operating
 from headrace_operator.apply.testing import MemoryLedger
 from headrace_operator.errors import GoneError
 from headrace_operator.metrics import Metrics

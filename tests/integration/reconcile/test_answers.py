@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import operating
 import pytest
+
+import operating
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.asyncio(loop_scope="module")]
 
@@ -60,7 +61,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("changes", "kind", "reason"), BAD.values(), ids=BAD)
-async def test_a_bad_spec_gets_its_reason_and_heals(changes, kind, reason, keda, place, op):
+async def test_a_bad_spec_gets_its_reason_and_heals(*, changes, kind, reason, keda, place, op):
     await op.apply(place.tenant())
     await op.apply(place.provider())
 
@@ -121,7 +122,9 @@ async def test_a_namespace_that_is_claimed_twice_stays_with_the_older_tenant(ked
     await op.until_condition(path, "Ready", "True")
 
     async def moved() -> bool:
-        return (await op.get(place.pipeline_path))["status"]["tenant"] == f"{place.namespace}-younger"
+        return (await op.get(place.pipeline_path))["status"][
+            "tenant"
+        ] == f"{place.namespace}-younger"
 
     await op.until("the pipeline has moved to the younger tenant", moved)
 

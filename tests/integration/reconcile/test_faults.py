@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import operating
 import pytest
+
+import operating
 from headrace_contract.names import pool_name
 from headrace_operator.apply.cluster import KubeCluster
 from headrace_operator.apply.lease import KubeLease
@@ -33,7 +34,7 @@ WRITES = ("apply", "create_at", "set_replicas", "finalize", "apply_status")
 @pytest.mark.parametrize("write", WRITES)
 @pytest.mark.parametrize(("fault", "done"), FAULTS.values(), ids=FAULTS)
 async def test_a_write_that_fails_is_made_again(
-    fault, done, write, keda, place, op, monkeypatch
+    *, fault, done, write, keda, place, op, monkeypatch
 ):
     fired = 0
     real = getattr(KubeCluster, write)
@@ -84,7 +85,7 @@ async def test_a_ledger_that_is_away_is_told_and_waited_for(keda, place, op, led
 async def test_the_finalizer_goes_in_time_although_the_ledger_is_away(
     keda, place, op, ledger, monkeypatch
 ):
-    assert teardown.TIME_BOX < timedelta(seconds=30)
+    assert timedelta(seconds=30) > teardown.TIME_BOX
     monkeypatch.setattr(teardown, "TIME_BOX", timedelta(seconds=2))
     await place.settle(op)
     uid = (await op.get(place.pipeline_path))["metadata"]["uid"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from headrace_contract.names import pool_name
 from headrace_operator.model.resource import DEPLOYMENTS, SCALED_OBJECTS
 from reconcile_fixtures import CRDS, install_keda, remove

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
+
 from headrace_contract.names import pipeline_name, pool_name
+from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import GoneError
+from headrace_operator.reconcile.resync import resync
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.asyncio(loop_scope="module")]
 
@@ -116,8 +119,10 @@ async def test_a_deleted_pipeline_leaves_nothing(keda, place, op, ledger):
     ledger.remaining.clear()
 
     async def nothing() -> bool:
-        left = [await op.items(place.children_path(group, plural), "headrace.dev/pipeline")
-                for plural, (group, _) in CHILDREN.items()]
+        left = [
+            await op.items(place.children_path(group, plural), "headrace.dev/pipeline")
+            for plural, (group, _) in CHILDREN.items()
+        ]
         return not any(left) and not await op.items(place.pipeline_path.rsplit("/", 1)[0])
 
     await op.until("everything is gone", nothing)
@@ -150,9 +155,21 @@ async def test_nothing_is_written_while_nothing_happens(keda, place, op):
 
     for key, _ in op.world.cache.of_kind("AgentPipeline"):
         op.world.queue.add(key)
+    for _ in range(3):
+        await resync(op.world)
     await op.until_quiet(1.0)  # several turns of every regular look, in scaled time
 
     assert op.writes() == before > 0
+
+
+async def test_every_watch_is_seen_to_be_alive(keda, place, op):
+    await place.settle(op)
+
+    async def ready() -> bool:
+        return await op.health.complaint() is None
+
+    await op.until("readiness", ready)
+    assert len(op.health.pulse.ages()) >= len(CHILDREN) + 3
 
 
 async def test_no_object_carries_a_trace_of_the_framework(keda, place, op):
@@ -169,8 +186,6 @@ async def test_no_object_carries_a_trace_of_the_framework(keda, place, op):
 
 
 async def test_counts_of_the_ledger_reach_the_status(keda, place, op, ledger):
-    from headrace_contract.resources.agent_pipeline import Backlog
-
     await place.settle(op)
     ledger.counted[place.namespace, "essay"] = Backlog(runnable=3, running=1, parked=2, dead=0)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from headrace_contract.names import pipeline_name, pool_name
 from headrace_operator.model.resource import CHILDREN, SCALED_OBJECTS
 from headrace_operator.reconcile.hear import hear
@@ -60,7 +61,7 @@ async def test_a_child_that_is_deleted_comes_back(resource, keda, place, op):
 
 
 @pytest.mark.parametrize(("kind", "patch", "mended"), EDITS.values(), ids=EDITS)
-async def test_a_child_that_is_edited_is_mended(kind, patch, mended, keda, place, op):
+async def test_a_child_that_is_edited_is_mended(*, kind, patch, mended, keda, place, op):
     await place.settle(op)
     resource = next(one for one in CHILDREN if one.kind == kind)
     path = resource.path(place.namespace, NAMES[kind])
@@ -127,7 +128,11 @@ async def test_a_deletion_that_the_watch_missed_is_found_by_the_resync(
     path = f"{place.children_path('v1', 'configmaps')}/{ONCE}"
     uid = (await op.get(path))["metadata"]["uid"]
     await op.delete(path)
-    await op.until("the deletion was missed", lambda: _true("ConfigMap" in missed))
+
+    async def told() -> bool:
+        return "ConfigMap" in missed
+
+    await op.until("the deletion was missed", told)
 
     await resync(op.world)
 
@@ -135,7 +140,3 @@ async def test_a_deletion_that_the_watch_missed_is_found_by_the_resync(
         return (await op.get(path))["metadata"]["uid"] != uid
 
     await op.until("the child is there again", again)
-
-
-async def _true(value: bool) -> bool:
-    return value

@@ -1,4 +1,4 @@
-"""The operator as the process that the image starts: real API server, real ledger, a real signal."""
+"""The operator as the process that the image starts: real servers and a real signal."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ import sys
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import chart
 import httpx2 as httpx
-import operating
 import pytest
+
+import chart
+import operating
 from headrace_ledger.client import Ledger
 from headrace_operator.metrics import Metrics
 from reconcile_fixtures import remove
@@ -104,12 +105,12 @@ async def process(
         await one.leave()
 
 
-async def test_a_pipeline_reaches_the_ledger_and_leaves_it(
-    account, place, ledger_server, tmp_path
-):
+async def test_a_pipeline_reaches_the_ledger_and_leaves_it(account, place, ledger_server, tmp_path):
     wire = await operating.wire_to(place.kubeconfig, Metrics())
     op: Any = operating.Running(wire, None, None, None)
-    ledger = await Ledger.connect(ledger_server.operator_url, role="operator", min_size=1, max_size=2)
+    ledger = await Ledger.connect(
+        ledger_server.operator_url, role="operator", min_size=1, max_size=2
+    )
     log = tmp_path / "operator.log"
     url = ledger_server.operator_url
     async with process(account, url, log) as operator:
@@ -153,7 +154,9 @@ async def test_a_pipeline_reaches_the_ledger_and_leaves_it(
         assert await operator.leave() == 0
     assert "Traceback" not in log.read_text()
     assert "forbidden" not in log.read_text()
-    lease = await wire.get(f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/headrace-operator")
+    lease = await wire.get(
+        f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM}/leases/headrace-operator"
+    )
     assert lease["spec"].get("holderIdentity", "") == ""
     await ledger.close()
     await wire.close()
@@ -164,7 +167,9 @@ async def test_rows_whose_object_is_gone_are_removed_by_the_next_operator(
 ):
     wire = await operating.wire_to(place.kubeconfig, Metrics())
     op: Any = operating.Running(wire, None, None, None)
-    ledger = await Ledger.connect(ledger_server.operator_url, role="operator", min_size=1, max_size=2)
+    ledger = await Ledger.connect(
+        ledger_server.operator_url, role="operator", min_size=1, max_size=2
+    )
     url = ledger_server.operator_url
     async with process(account, url, tmp_path / "first.log") as operator:
         await operator.until_ready()

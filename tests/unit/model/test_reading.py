@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import make
 import pytest
+
+import make
 from headrace_operator.model.identity import Identity
 from headrace_operator.model.observed import cannot_start, scaler_of, workers_of
 from headrace_operator.model.parse import judge_pipeline, parse_pipeline

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import make
 import pytest
+
+import make
 from headrace_operator.plan.judge import judge
 
 CASES = {

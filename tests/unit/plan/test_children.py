@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import make
 import pytest
+
+import make
 
 FLOOR = {
     "a pool scales to zero unless told otherwise": ({}, 0),
@@ -67,7 +68,15 @@ def test_the_only_token_in_the_pod_is_ours_and_short_lived():
     assert pod["automountServiceAccountToken"] is False
     sources = [one["projected"]["sources"] for one in pod["volumes"] if "projected" in one]
     assert sources == [
-        [{"serviceAccountToken": {"audience": "headrace", "expirationSeconds": 600, "path": "token"}}]
+        [
+            {
+                "serviceAccountToken": {
+                    "audience": "headrace",
+                    "expirationSeconds": 600,
+                    "path": "token",
+                }
+            }
+        ]
     ]
 
 

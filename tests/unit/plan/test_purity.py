@@ -5,13 +5,12 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import headrace_operator
 import pytest
 
+import headrace_operator
+
 ROOT = Path(headrace_operator.__file__).parent
-PURE = sorted(
-    path for stage in ("model", "plan", "status") for path in (ROOT / stage).glob("*.py")
-)
+PURE = sorted(path for stage in ("model", "plan", "status") for path in (ROOT / stage).glob("*.py"))
 
 
 @pytest.mark.parametrize("path", PURE, ids=lambda path: f"{path.parent.name}/{path.name}")

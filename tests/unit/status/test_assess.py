@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import make
 import pytest
+
+import make
 from headrace_contract.reasons import MEANING, ConditionType, Reason
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import ForbiddenError, LedgerUnavailableError

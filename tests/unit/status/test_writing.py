@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+
 from headrace_operator.status.notes import notes
 from headrace_operator.status.writing import due
 

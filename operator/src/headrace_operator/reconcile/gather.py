@@ -47,6 +47,15 @@ def gather_pipeline(key: Key, world: World) -> PipelineSeen | None:
     )
 
 
+def leaning(seen: PipelineSeen) -> frozenset[Key]:
+    """Name the tenant and the providers that count this pipeline as theirs."""
+    names = {name for _, name in wanted_providers(seen.spec)} if seen.spec else set()
+    leans = {Key(PROVIDERS.kind, None, name) for name in names}
+    if seen.tenant is not None:
+        leans.add(Key(TENANTS.kind, None, seen.tenant.name))
+    return frozenset(leans)
+
+
 def gather_tenant(key: Key, world: World) -> TenantSeen | None:
     body = world.cache.get(key)
     if body is None:

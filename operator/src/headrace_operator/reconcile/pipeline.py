@@ -11,12 +11,11 @@ from headrace_contract.reasons import ConditionType, Reason
 from headrace_operator.apply.execute import Children, execute, prune
 from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.model.observed import cannot_start, workers_of
-from headrace_operator.model.resource import DEPLOYMENTS, PROVIDERS, TENANTS, Key
-from headrace_operator.plan.admit import wanted_providers
+from headrace_operator.model.resource import DEPLOYMENTS
 from headrace_operator.plan.build import build_plan
 from headrace_operator.plan.context import PipelineContext
 from headrace_operator.plan.judge import judge
-from headrace_operator.reconcile.gather import gather_pipeline
+from headrace_operator.reconcile.gather import gather_pipeline, leaning
 from headrace_operator.reconcile.passes import Pass
 from headrace_operator.reconcile.teardown import tear_down_pipeline
 from headrace_operator.reconcile.tell import sooner, tell
@@ -26,6 +25,7 @@ from headrace_operator.status.conditions import condition
 from headrace_operator.status.outcome import Outcome
 
 if TYPE_CHECKING:
+    from headrace_operator.model.resource import Key
     from headrace_operator.model.seen import PipelineSeen
     from headrace_operator.plan.build import Plan
     from headrace_operator.plan.judge import Judgement
@@ -144,12 +144,9 @@ def _look_again(status: dict[str, object], outcome: Outcome) -> timedelta | None
 
 def _lean(key: Key, seen: PipelineSeen, world: World) -> None:
     """Let tenant and providers count anew when what a pipeline leans on has changed."""
-    names = {name for _, name in wanted_providers(seen.spec)} if seen.spec else set()
-    leans = {Key(PROVIDERS.kind, None, name) for name in names}
-    if seen.tenant is not None:
-        leans.add(Key(TENANTS.kind, None, seen.tenant.name))
+    leans = leaning(seen)
     before = world.board.leans.get(key, frozenset())
-    world.board.leans[key] = frozenset(leans)
+    world.board.leans[key] = leans
     for other in before ^ leans:
         world.queue.add(other)
 
