@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import make
@@ -164,6 +166,23 @@ async def test_counts_that_cannot_be_read_are_not_taken_for_zero():
     one.world.queue.add(PIPELINE)
     await one.settle()
     assert one.status()["backlog"]["running"] == 3
+
+
+async def test_what_failed_is_made_again_when_the_ledger_is_back():
+    one = await settled()
+    one.ledger.away = LedgerUnavailableError("away")
+    one.applies(make.pipeline(retry={"maxAttempts": 5}))
+    await one.settle()
+    looking = asyncio.create_task(loops.every(0.001, lambda: 0.5, loops.count, one.world))
+    await asyncio.sleep(0.02)
+    assert one.world.queue.depth() == 0
+    one.ledger.away = None
+    async with asyncio.timeout(5), one.world.queue.take() as key:
+        assert key == PIPELINE
+    looking.cancel()
+    one.world.queue.add(PIPELINE)
+    await one.settle()
+    assert one.conditions()["Ready"] == ("True", "ScaledToZero")
 
 
 async def test_without_pipelines_nothing_is_counted():

@@ -93,6 +93,16 @@ def test_failures_wait_longer_each_time_up_to_five_minutes():
     assert one.failed(A) == 0.5
 
 
+async def test_what_waits_after_a_failure_can_be_hurried():
+    one = queue()
+    one.again(A, timedelta(seconds=one.failed(A)))
+    one.again(B, timedelta(seconds=50))
+    one.hurry()
+    assert one.depth() == 1
+    assert list(one._timers) == [B]
+    one._timers[B].cancel()
+
+
 def test_failures_are_spread_by_chance():
     assert queue(chance=0.0).failed(A) == 0.25
     assert queue(chance=1.0).failed(A) == 0.5

@@ -34,15 +34,29 @@ async def every(
     world: World,
 ) -> None:
     """Do something again and again; what fails is said and done again next time."""
+    told = ""
     while True:
         await asyncio.sleep(seconds * (1 + JITTER * (2 * chance() - 1)))
-        try:
-            await do(world)
-        except (ReconcileError, GoneError) as exc:
-            extra = {"what": do.__name__, "told": str(exc)}
-            log.warning("A regular look failed; it is made again.", extra=extra)
-        except Exception:
-            log.exception("A regular look failed in a way that nobody foresaw.")
+        failure = await _tried(do, world)
+        if told and not failure:
+            log.info("A regular look succeeds again.", extra={"what": do.__name__})
+            world.queue.hurry()
+        elif failure != told and failure:
+            extra = {"what": do.__name__, "told": failure}
+            log.warning("A regular look fails; it is made again and again.", extra=extra)
+        told = failure
+
+
+async def _tried(do: Callable[[World], Awaitable[None]], world: World) -> str:
+    """Do something; return what went wrong, or nothing."""
+    try:
+        await do(world)
+    except (ReconcileError, GoneError) as exc:
+        return str(exc) or type(exc).__name__
+    except Exception as exc:
+        log.exception("A regular look failed in a way that nobody foresaw.")
+        return type(exc).__name__
+    return ""
 
 
 async def look_for_keda(world: World) -> None:

@@ -63,6 +63,11 @@ class WorkQueue:
     def succeeded(self, key: Key) -> None:
         self._failures.pop(key, None)
 
+    def hurry(self) -> None:
+        """Make every key due now that waits after a failure: what was away is back."""
+        for key in list(self._failures):
+            self.add(key)
+
     @asynccontextmanager
     async def take(self) -> AsyncIterator[Key]:
         """Lend the key that waits longest; it is in no other pass until this one ends."""

@@ -100,10 +100,13 @@ def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[Non
 
 
 async def _until_done(what: str, do: Callable[[], Awaitable[None]]) -> None:
-    """Do something that must succeed before anything else can."""
+    """Do something that must succeed before anything else can; say why it does not, once."""
+    told = ""
     while True:
         try:
             return await do()
         except (ReconcileError, GoneError) as exc:
-            log.warning("Cannot begin yet.", extra={"what": what, "told": str(exc)})
+            if str(exc) != told:
+                log.warning("Cannot begin yet.", extra={"what": what, "told": str(exc)})
+            told = str(exc)
             await asyncio.sleep(TRY_AGAIN_SECONDS)
