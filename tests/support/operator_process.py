@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING
 from apiserver import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 
 @contextlib.contextmanager
-def operator_process(kubeconfig: Path, ledger_url: str, log: Path) -> Iterator[str]:
+def operator_process(
+    kubeconfig: Path, ledger_url: str, log: Path, namespaces: Sequence[str] = ()
+) -> Iterator[str]:
     """Run it until the block ends; give the address of its health, which is ready by then."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -33,6 +35,7 @@ def operator_process(kubeconfig: Path, ledger_url: str, log: Path) -> Iterator[s
         "HEADRACE_KEDA_SECONDS": "0.5",
         "HEADRACE_COUNTS_SECONDS": "0.5",
         "HEADRACE_RESYNC_SECONDS": "5",
+        "HEADRACE_WATCH_NAMESPACES": ",".join(namespaces),
     }
     url = f"http://127.0.0.1:{port}"
     with log.open("wb") as out:

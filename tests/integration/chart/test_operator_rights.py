@@ -92,14 +92,28 @@ def gone(server, path):
     return server.request("GET", path)[0] == 404
 
 
+VARIANTS = {"everywhere": (), "in chosen namespaces": ("team-a",)}
+
+
+@pytest.fixture(scope="module", params=VARIANTS.values(), ids=VARIANTS)
+def namespaces(request):
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory, ledger_server):
+def rendered(namespaces):
+    return render({"operator": {"watchNamespaces": list(namespaces)}})
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory, ledger_server, rendered, namespaces):
     """Live through what an operator lives through; give all that it asked the API server."""
     folder = tmp_path_factory.mktemp("rights")
     with serving(folder, controllers=CONTROLLERS) as server:
-        server.apply(namespace(NAMESPACE), namespace("team-a"), *render().objects)
+        server.apply(namespace(NAMESPACE), namespace("team-a"), *rendered.objects)
         account = server.kubeconfig_of_account(NAMESPACE, "headrace-operator")
-        with operator_process(account, ledger_server.operator_url, folder / "operator.log"):
+        url, log = ledger_server.operator_url, folder / "operator.log"
+        with operator_process(account, url, log, namespaces):
             _live(server, ledger_server.gateway_url)
         yield server.asked(NAMESPACE, "headrace-operator")
 
@@ -147,13 +161,12 @@ def wanted(event):
     return {(verb, what.get("apiGroup", ""), resource) for verb in verbs}
 
 
-def granted():
-    rendered = render()
+def granted(rendered):
     bound = [one for kind in ("Role", "ClusterRole") for one in rendered.of_kind(kind)]
     return {
         (verb, group, resource)
         for one in bound
-        if one["metadata"]["name"] == "headrace-operator"
+        if one["metadata"]["name"].startswith("headrace-operator")
         for rule in one["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
@@ -166,9 +179,9 @@ def test_it_is_refused_nothing(asked):
     assert refused == []
 
 
-def test_it_is_given_nothing_that_it_never_uses(asked):
+def test_it_is_given_nothing_that_it_never_uses(asked, rendered):
     used = set().union(*(wanted(event) for event in asked if "objectRef" in event))
-    assert granted() - used == NEVER_USED_HERE
+    assert granted(rendered) - used == NEVER_USED_HERE
 
 
 def test_no_secret_was_asked_for(asked):
