@@ -25,8 +25,6 @@ class Case:
     kind: Kind
     spec: dict[str, Any]
     refused: str | None = None
-    rule: bool = True
-    """Whether a CEL rule decides it; else a bound of the schema does."""
 
 
 def pipeline(**changes: Any) -> dict[str, Any]:
@@ -77,6 +75,7 @@ _POSITIVE = "the duration must be longer than 0s"
 _CLASSES = "each class must be served by exactly one model of the provider"
 _CIDR = {"cidr": "203.0.113.0/24"}
 
+# What CEL rules decide.
 RULES = (
     Case("an LLM step with `llm`", AGENT_PIPELINE, pipeline(steps=[_llm()])),
     Case(
@@ -198,40 +197,49 @@ NAMES = {
     "a name with dots": ("river.mill", False),
 }
 
+# What bounds and list types decide.
 BOUNDS = (
-    Case("no step", AGENT_PIPELINE, pipeline(steps=[]), "spec.steps", rule=False),
+    Case("no step", AGENT_PIPELINE, pipeline(steps=[]), "spec.steps"),
     Case(
         "a dash in a step's name",
         AGENT_PIPELINE,
         pipeline(steps=[python("first-draft")]),
         "spec.steps[0].name",
-        rule=False,
     ),
-    Case(
-        "days in a duration",
-        AGENT_PIPELINE,
-        pipeline(results={"ttl": "7d"}),
-        "spec.results.ttl",
-        rule=False,
-    ),
-    Case(
-        "an empty duration",
-        AGENT_PIPELINE,
-        _pool(scaling={"idleAfter": ""}),
-        "idleAfter",
-        rule=False,
-    ),
+    Case("days in a duration", AGENT_PIPELINE, pipeline(results={"ttl": "7d"}), "spec.results.ttl"),
+    Case("an empty duration", AGENT_PIPELINE, _pool(scaling={"idleAfter": ""}), "idleAfter"),
     Case(
         "two steps of one name",
         AGENT_PIPELINE,
         pipeline(steps=[python(), python()]),
         "Duplicate value",
-        rule=False,
     ),
-    Case("a tier of another day", AGENT_PIPELINE, pipeline(tier="Sync"), "spec.tier", rule=False),
     Case(
-        "an endpoint by ftp", MODEL_PROVIDER, provider(endpoint="ftp://a"), "endpoint", rule=False
+        "two variables of one name",
+        AGENT_PIPELINE,
+        _pool(env=[{"name": "MODE", "value": "a"}, {"name": "MODE", "value": "b"}]),
+        "Duplicate value",
     ),
-    Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces", rule=False),
+    Case(
+        "a step that is waited for twice",
+        AGENT_PIPELINE,
+        pipeline(steps=[python(), python("polish", dependsOn=["draft", "draft"])]),
+        "Duplicate value",
+    ),
+    Case(
+        "a port twice",
+        AGENT_PIPELINE,
+        pipeline(egress=[{**_CIDR, "ports": [443, 443]}]),
+        "Duplicate value",
+    ),
+    Case(
+        "a namespace twice",
+        AGENT_TENANT,
+        tenant(namespaces=["team-a", "team-a"]),
+        "Duplicate value",
+    ),
+    Case("a tier of another day", AGENT_PIPELINE, pipeline(tier="Sync"), "spec.tier"),
+    Case("an endpoint by ftp", MODEL_PROVIDER, provider(endpoint="ftp://a"), "endpoint"),
+    Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces"),
 )
 ALL = (*SMALLEST, *RULES, *BOUNDS)

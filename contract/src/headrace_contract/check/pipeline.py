@@ -26,7 +26,6 @@ def check_pipeline(spec: AgentPipelineSpec, *, stored: bool = False) -> list[Pro
     seen = scopes({step.name: step.depends_on for step in spec.steps})
     found = [
         *([] if stored else check_rules(spec)),
-        *_duplicates(spec),
         *check_schema("spec.input.schema", spec.input.schema_),
         *check_schema("spec.output.schema", spec.output.schema_),
         *_circle(spec),
@@ -54,20 +53,6 @@ def _bad_cidr(cidr: str) -> str | None:
         return "must be a range of addresses such as '203.0.113.0/24' or '2001:db8::/32'"
     given = ipaddress.ip_address(cidr.partition("/")[0])
     return None if given == loose.network_address else f"must begin its range, as in '{loose}'"
-
-
-def _duplicates(spec: AgentPipelineSpec) -> Iterator[Problem]:
-    """Find names that are there twice; the API server refuses them by the lists' map keys."""
-    lists = {
-        "steps": ("name", [step.name for step in spec.steps]),
-        "pools": ("name", [pool.name for pool in spec.pools]),
-        "models": ("class", [model.class_ for model in spec.models]),
-    }
-    for field, (key, names) in lists.items():
-        for index, name in enumerate(names):
-            if name in names[:index]:
-                path = f"spec.{field}[{index}].{key}"
-                yield Problem(path, f"must be unique in `{field}`, and '{name}' is there before")
 
 
 def _circle(spec: AgentPipelineSpec) -> list[Problem]:

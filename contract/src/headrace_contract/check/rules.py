@@ -1,4 +1,4 @@
-"""The CEL rules of the schema, evaluated here as the API server does there."""
+"""Rules of the schema that are no bounds, evaluated here as the API server does there."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ def violations(schema: Schema, value: Any, defs: Schema, path: str) -> Iterator[
         for each in branch.get(RULES, ()):
             if not holds(each["rule"], value):
                 yield Problem(path, f"is refused: {each['message']}")
+        yield from _twice(branch, value, path)
         for inner, part, name in _inner(branch, value):
             yield from violations(inner, part, defs, f"{path}{name}")
 
@@ -43,6 +44,20 @@ def _inner(schema: Schema, value: Any) -> Iterator[tuple[Schema, Any, str]]:
     elif isinstance(value, list) and "items" in schema:
         for index, item in enumerate(value):
             yield schema["items"], item, f"[{index}]"
+
+
+def _twice(schema: Schema, value: Any, path: str) -> Iterator[Problem]:
+    """Find what is there twice in a list that is a set, or a map by the keys of its items."""
+    kind = schema.get("x-kubernetes-list-type")
+    if kind not in {"map", "set"} or not isinstance(value, list):
+        return
+    [key] = schema.get("x-kubernetes-list-map-keys", [""])
+    names = [item.get(key) if kind == "map" else item for item in value]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            where = f"{path}[{index}]" + (f".{key}" if key else "")
+            field = path.rpartition(".")[2]
+            yield Problem(where, f"must be unique in `{field}`, and '{name}' is there before")
 
 
 def holds(rule: str, value: Any) -> bool:
