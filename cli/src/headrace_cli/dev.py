@@ -35,7 +35,10 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each paramete
         typer.Option(help="Base address of a real model; the mock model answers when absent."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(help="Name of the model that is asked for every class.")
+        str | None,
+        typer.Option(
+            help="Model that is asked for every class; the provider's only one if absent."
+        ),
     ] = None,
     watch: Annotated[bool, typer.Option("--watch", help="Run again on every save.")] = False,
     keep: Annotated[

@@ -28,6 +28,7 @@ from headrace_cli.mock.answer import Answer, Pace, compose, prompt_of
 from headrace_cli.mock.faults import Fault, FaultBook, FaultSyntaxError, from_mapping
 from headrace_cli.mock.journal import Call, Journal
 from headrace_cli.mock.streams import CutResponse, frames
+from headrace_cli.printing import note
 
 MODELS: Final = ("mock-small", "mock-large")
 _TYPES: Final = {400: "invalid_request_error", 401: "authentication_error", 429: "rate_limit_error"}
@@ -196,5 +197,6 @@ def command(
 
     Example: headrace mock-llm --port 8000 --pace 50
     """
+    note(f"mock model at http://{host}:{port}/v1")
     app = build_mock(MockModel(pace=Pace(latency, pace)))
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

@@ -50,8 +50,8 @@ def folder(tmp_path):
 
 
 async def test_the_examples_llm_steps_run_on_a_real_model(folder, local_model):
-    endpoint, name = local_model
-    wish = Wish(path=folder, value={"topic": "rivers"}, provider=endpoint, model=name)
+    endpoint, _ = local_model
+    wish = Wish(path=folder, value={"topic": "rivers"}, provider=endpoint)
     shown = []
 
     def shows(board):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import httpx2
 from pydantic import SecretStr
 from watchfiles import Change, awatch
 
@@ -19,6 +20,7 @@ from headrace_cli.errors import CliError, GivenError, ManifestError, tell
 from headrace_cli.follow import conclude, watched
 from headrace_cli.live import Show
 from headrace_cli.local.prepare import Places, Prepared, prepare
+from headrace_cli.local.provider import only_model
 from headrace_cli.manifests import Bundle, Pipeline, load
 from headrace_cli.printing import note
 from headrace_contract.api import RunView
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
 Shows = Callable[[Board], Show]
 _NOWHERE: Final = Places(model="http://model.invalid/v1", stand_in="http://model.invalid")
+_LISTING_SECONDS: Final = 10.0
 _SUFFIXES: Final = (".yaml", ".yml", ".py", ".json")
 
 
@@ -112,6 +115,10 @@ class Session:
 async def session(wish: Wish) -> AsyncIterator[Session]:
     """Start ledger, gateway and mock model; whatever is wrong with the files is told before."""
     _, prepared = read(wish, _NOWHERE, 1)
+    model = wish.model
+    if wish.provider and not model:
+        async with httpx2.AsyncClient(timeout=_LISTING_SECONDS) as http:
+            model = await only_model(http, wish.provider, wish.provider_key)
     async with AsyncExitStack() as opened:
         server = EmbeddedLedger(wish.data)
         starting = asyncio.create_task(asyncio.to_thread(server.start))
@@ -128,7 +135,7 @@ async def session(wish: Wish) -> AsyncIterator[Session]:
         places = Places(
             model=wish.provider or f"{mock}/v1",
             stand_in=mock,
-            model_name=wish.model,
+            model_name=model,
             with_key=wish.provider_key is not None,
         )
         yield Session(there, wish, places)

@@ -13,13 +13,15 @@ from collections import Counter
 from typing import Final
 
 _STOP_WORDS: Final = """\
-    about above after again also answer asked because been before being below between both brief
-    briefly could does each every exactly from give given have headline here into itself json
-    just kind like list made make many more most much name note notes object only other over
-    paragraph past people please point points question research return same schema short
-    sentence sentences should some such summary text than that their them then there these they
-    this those three through topic under until used user very want well were what when where
-    which while with words would write your
+    about above after again also answer asked because been before began begin being below
+    between both brief briefly careful change changes could decade decades does dossier each
+    editor every everybody exactly fifty forecaster forty from future give given grew grow have
+    headline here historian hundred into itself json just kind like list made make many more
+    most much name ninety note notes object only other over paragraph past people please point
+    points present question reporter research return same schema sentence sentences short should
+    some state such summary text than that their them then there these they this those three
+    through title titles today tomorrow topic under until used user very view views want well
+    were what when where which while with words would write years your
 """
 _QUOTED: Final = re.compile(r"[\"'`]([^\"'`\n]{3,60})[\"'`]")
 _LABELLED: Final = re.compile(r"\b(?:topic|subject|question)\s*:\s*([^\n.;]{2,60})", re.IGNORECASE)
