@@ -2,11 +2,14 @@
 
 import secrets
 import threading
+import time
 
 from harness.faults import signal_pod
 from harness.kubectl import wait
 from headrace_contract.names import SYSTEM_NAMESPACE
-from stage import llm, slow
+from stage import TO_MOCK, llm, slow_http
+
+GATEWAY = "deployment/headrace-gateway"
 
 
 def system_pod(kubectl, component):
@@ -91,26 +94,59 @@ def test_an_operator_killed_amid_changes_converges(stage):
     assert len(deployments) == len(names), "children are missing or there twice"
 
 
-def test_an_unreachable_scaler_holds_the_workers(stage):
-    stage.apply_pipeline("held", slow("think", 45, timeout="150s"))
+def held(stage):
+    """Start a step that takes 45 s and does not need the gateway while it runs."""
+    stage.apply_pipeline("held", slow_http("think", 45, timeout="150s"), egress=[TO_MOCK])
     door = stage.door()
     run = stage.submit(door, "held")
     stage.wait_step(door, "held", run, "think", "leased")
+    return door, run
 
-    gateway = system_pod(stage.kubectl, "gateway")
-    assert signal_pod(gateway, "STOP") >= 1
+
+def ended_well_at_the_first_attempt(stage, door, run):
+    wait("the gateway answers again", lambda: readable(stage, door, run), 60)
+    assert stage.wait_over(door, "held", run, 150)["status"] == "Succeeded"
+    think = stage.step(door, "held", run, "think")
+    assert (think["attempt"], think["losses"]) == (1, 0)
+
+
+def test_an_unreachable_scaler_holds_the_workers(stage):
+    door, run = held(stage)
+    stage.kubectl.run("-n", SYSTEM_NAMESPACE, "scale", "--replicas=0", GATEWAY)
     try:
-        seen = {stage.workers("held")[0]}
-        errors = "the ScaledObject says that its scaler cannot be read"
+        wanted = {stage.workers("held")[0]}
 
         def unreadable() -> bool:
-            seen.add(stage.workers("held")[0])
-            [scaled] = stage.kubectl.list("scaledobjects", stage.name)
-            health = scaled.get("status", {}).get("health", {})
-            return any(h.get("numberOfFailures", 0) > 0 for h in health.values())
+            wanted.add(stage.workers("held")[0])
+            log = stage.kubectl.run("-n", "keda", "logs", "deploy/keda-operator", "--since=2m")
+            failed = "error getting metric spec"  # one a poll, every 5 s; the cool-down is 10 s
+            return sum(failed in x and stage.name in x for x in log.splitlines()) >= 6
 
-        wait(errors, unreadable, 90)
-        assert min(seen) >= 1, "scaled to zero because the signal could not be read"
+        wait("KEDA could not read the signal for half a minute", unreadable, 90)
+        assert min(wanted) >= 1, "scaled to zero because the signal could not be read"
     finally:
-        assert signal_pod(gateway, "CONT") >= 1
-    assert stage.wait_over(door, "held", run, 150)["status"] == "Succeeded"
+        stage.kubectl.run("-n", SYSTEM_NAMESPACE, "scale", "--replicas=1", GATEWAY)
+    ended_well_at_the_first_attempt(stage, door, run)
+
+
+def test_the_ledger_away_for_a_minute_loses_no_lease(stage):
+    door, run = held(stage)
+    database = system_pod(stage.kubectl, "evaluation-database")
+    assert signal_pod(database, "STOP") >= 1
+    try:
+        began = time.monotonic()
+        wait("the ledger has been away for a minute", lambda: time.monotonic() - began > 60, 70)
+        answer = door.submit(stage.name, "held", {"topic": "tides"})
+        assert answer.status_code == 503
+        assert int(answer.headers["retry-after"]) >= 1
+    finally:
+        assert signal_pod(database, "CONT") >= 1
+    ended_well_at_the_first_attempt(stage, door, run)
+
+
+def readable(stage, door, run) -> bool:
+    path = f"/v1/namespaces/{stage.name}/pipelines/held/runs/{run}"
+    try:
+        return door.request("GET", path).status_code == 200
+    except ConnectionError:
+        return False

@@ -46,10 +46,15 @@ def test_a_deleted_namespace_goes_too(stage):
 def test_the_same_name_again_is_another_pipeline(stage):
     stage.apply_pipeline("again", llm("facts"))
     door = stage.door()
-    run = stage.submit(door, "again")
-    stage.wait_over(door, "again", run)
+    first = door.submit(stage.name, "again", {"topic": "tides"}, idempotency_key="k")
+    stage.wait_over(door, "again", first.json()["id"])
     stage.kubectl.delete(PIPELINES, "again", stage.name, wait=True)
     stage.apply_pipeline("again", llm("facts"))
-    path = f"/v1/namespaces/{stage.name}/pipelines/again/runs"
-    assert door.request("GET", path).json()["items"] == []
-    assert stage.wait_over(door, "again", stage.submit(door, "again"))["status"] == "Succeeded"
+
+    second = door.submit(stage.name, "again", {"topic": "tides"}, idempotency_key="k")
+    assert second.json()["id"] != first.json()["id"], (
+        "the key belonged to the pipeline that is gone"
+    )
+    assert stage.wait_over(door, "again", second.json()["id"])["status"] == "Succeeded"
+    old = door.run(stage.name, "again", first.json()["id"])
+    assert old["status"] == "Succeeded", "a finished run is kept until its ttl is over"

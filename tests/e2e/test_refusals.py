@@ -18,8 +18,8 @@ BAD = {
         {},
         ("Accepted", "UnknownReference"),
     ),
-    "a template that names what it cannot see": (
-        [llm("a", prompt="{{ steps.later.output }}")],
+    "a template with a variable that is not there": (
+        [llm("a", prompt="{{ weather }}")],
         {},
         ("Accepted", "InvalidTemplate"),
     ),

@@ -12,6 +12,7 @@ from headrace_contract.names import LABEL_PIPELINE
 from headrace_contract.resources.base import API_VERSION
 
 MOCK = "http://mock-llm.headrace-examples.svc:8000/v1"
+TO_MOCK = {"namespace": "headrace-examples", "ports": [8000]}
 OVER = {"Succeeded", "Failed", "Cancelled"}
 PIPELINES = "agentpipelines.headrace.dev"
 TENANTS = "agenttenants.headrace.dev"
@@ -28,6 +29,15 @@ def slow(name: str, seconds: int, **more: Any) -> dict:
     step = llm(name, **more)
     step["llm"]["class"] = f"slow-{seconds}"
     return step
+
+
+def slow_http(name: str, seconds: int, **more: Any) -> dict:
+    """A step that takes its time without the gateway: it asks the mock over the open egress."""
+    messages = '[{"role": "user", "content": "Say a word about {{ input.topic }}."}]'
+    body = f'{{"model": "mock-small!slow;latency={seconds}", "messages": {messages}}}'
+    header = {"name": "content-type", "value": "application/json"}
+    http = {"method": "POST", "url": f"{MOCK}/chat/completions", "headers": [header], "body": body}
+    return {"name": name, "type": "HTTP", "http": http, **more}
 
 
 @dataclass
@@ -48,7 +58,11 @@ class Stage:
                 "kind": "Namespace",
                 "metadata": {"name": self.name, "labels": labels},
             },
-            self.resource("AgentTenant", self.name, {"namespaces": [self.name]}),
+            self.resource(
+                "AgentTenant",
+                self.name,
+                {"namespaces": [self.name], "allowed": {"egress": [TO_MOCK]}},
+            ),
             self.provider(self.name),
         )
         self.others += [(TENANTS, self.name), (PROVIDERS, self.name)]
@@ -117,9 +131,19 @@ class Stage:
             "name": f"key-{len(self.doors)}",
             "scopes": list(scopes or ("submit", "read", "operate")),
         }
-        answer = self.admin.request("POST", "/v1/keys", json=body)
-        assert answer.status_code == 201, answer.text
-        self.doors.append(Door(self.forward, answer.json()["key"]))
+        made: list[str] = []
+
+        def make() -> bool:
+            try:
+                answer = self.admin.request("POST", "/v1/keys", json=body)
+            except ConnectionError:  # the gateway of the story before is still coming back
+                return False
+            assert answer.status_code == 201, answer.text
+            made.append(answer.json()["key"])
+            return True
+
+        wait("the gateway makes a key", make, 60)
+        self.doors.append(Door(self.forward, made[0]))
         return self.doors[-1]
 
     def submit(self, door: Door, pipeline: str, topic: str = "rivers") -> str:
