@@ -1,39 +1,31 @@
-"""The chains that Podman's network program leaves in the machine's firewall when it is done."""
+"""What Podman's network program leaves in the machine's firewall when it is done."""
 
+import shlex
 from typing import Final
 
 from devcluster import shell
 
-_NAT: Final = ("NETAVARK-HOSTPORT-DNAT", "NETAVARK-HOSTPORT-MASQ", "NETAVARK-HOSTPORT-SETMARK")
-_FORWARD: Final = "NETAVARK_FORWARD"
-_LOCAL: Final = ("-m", "addrtype", "--dst-type", "LOCAL", "-j", _NAT[0])
-_JUMPS: Final = (
-    ("nat", "PREROUTING", *_LOCAL),
-    ("nat", "OUTPUT", *_LOCAL),
-    ("nat", "POSTROUTING", "-j", _NAT[1]),
-    (
-        "filter",
-        "FORWARD",
-        "-m",
-        "comment",
-        "--comment",
-        "netavark firewall plugin rules",
-        "-j",
-        _FORWARD,
-    ),
-)
+_MARK: Final = "NETAVARK"
+_TABLES: Final = ("nat", "filter")
 
 
 def has_chains() -> bool:
     """Say whether somebody's Podman, ours or another, has made its chains."""
-    return shell.succeeds(["iptables", "-w", "-n", "-L", _FORWARD])
+    return any(_rules(table) for table in _TABLES)
 
 
 def remove_chains() -> None:
     """Remove them; only for who knows that they were not there before."""
-    for table, chain, *rule in _JUMPS:
-        shell.succeeds(["iptables", "-w", "-t", table, "-D", chain, *rule])
-    chains = [("filter", _FORWARD), *(("nat", chain) for chain in _NAT)]
-    for action in ("-F", "-X"):
-        for table, chain in chains:
-            shell.succeeds(["iptables", "-w", "-t", table, action, chain])
+    for table in _TABLES:
+        rules = _rules(table)
+        for action, chain, *rest in rules:
+            if action == "-A":
+                shell.succeeds(["iptables", "-w", "-t", table, "-D", chain, *rest])
+        for action, chain, *_ in rules:
+            if action == "-N":
+                shell.succeeds(["iptables", "-w", "-t", table, "-X", chain])
+
+
+def _rules(table: str) -> list[list[str]]:
+    listed = shell.output(["iptables", "-w", "-t", table, "-S"]).splitlines()
+    return [shlex.split(line) for line in listed if _MARK in line]

@@ -97,3 +97,4 @@ def _into_store(root: Path, store_folder: Path, work: Path) -> None:
         ["podman", "import", *(f"--change={change}" for change in changes), packed, NAME],
         env=podman.environment(work / "podman", store_folder),
     )
+    shutil.rmtree(podman.volatile(work / "podman"))
