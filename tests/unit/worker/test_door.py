@@ -97,6 +97,13 @@ async def test_the_token_is_read_for_each_request(site):
     assert sent == ["Bearer one", "Bearer two", None]
 
 
+async def test_a_token_that_is_not_there_yet_is_waited_for(tmp_path):
+    door = HttpDoor("http://127.0.0.1:9", (tmp_path / "token").read_text)
+    with pytest.raises(DoorUnavailableError, match="FileNotFoundError"):
+        await door.claim(CLAIM)
+    await door.close()
+
+
 async def test_a_heartbeat_is_sent_without_the_event_loop(site, door):
     site.reply(
         "/v1/work/heartbeat",

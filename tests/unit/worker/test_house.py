@@ -131,3 +131,22 @@ def test_what_is_imported_before_the_first_claim():
     assert not modules & (NEVER | LATER | {"structlog", "pydantic_settings", "prometheus_client"})
     assert int(told[0]) < 400
     assert float(told[1]) < 2.0  # CPU seconds; 0.6 is the promise, on a machine that is not busy
+
+
+EARLY = """
+import os, signal, sys
+
+class Term:
+    def find_spec(self, name, path, target=None):
+        if name == "headrace_worker.connect":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Term())
+import headrace_worker.__main__
+sys.exit(9)
+"""
+
+
+def test_a_sigterm_during_the_imports_ends_the_worker_at_once():
+    done = subprocess.run([sys.executable, "-c", EARLY], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from headrace_worker.errors import DoorError
 from headrace_worker.testing import MemoryDoor
 from worker_scenes import Scene, finished, llm, pipeline, until
 
@@ -112,6 +113,25 @@ async def test_an_unreachable_gateway_stops_no_step():
         scene.door.away = True
         await until(lambda: len(scene.door.asked("heartbeat")) > 3)
         scene.door.away = False
+        scene.model.go.set()
+        assert (await finished(run)).status == "succeeded"
+
+
+async def test_a_beat_that_fails_in_any_way_is_not_the_last_one():
+    scene = Scene().with_profile(heartbeat_seconds=0.02)
+    scene.model.go.clear()
+    heartbeat, failed = scene.door.heartbeat, []
+
+    def fail(request):
+        if len(failed) < 2:
+            failed.append(request)
+            raise DoorError if len(failed) == 1 else ZeroDivisionError
+        return heartbeat(request)
+
+    scene.door.heartbeat = fail
+    async with scene.worker():
+        run = scene.door.submit(pipeline(llm("a")), {})
+        await until(lambda: scene.door.asked("heartbeat"))
         scene.model.go.set()
         assert (await finished(run)).status == "succeeded"
 

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from headrace_contract.protocol import ClaimRequest
-from headrace_worker.errors import DoorRefusedError
+from headrace_worker.errors import DoorError
 from headrace_worker.profile import STEP_TYPES
 
 if TYPE_CHECKING:
@@ -39,8 +39,8 @@ class Claims:
         asked = self._world.monotonic()
         try:
             answer = await self._insist(lambda: self._world.door.claim(request))
-        except DoorRefusedError as exc:
-            # Nothing that a retry mends, but a person may: the ServiceAccount, the pipeline.
+        except DoorError as exc:
+            # No retry mends it, but a person may: the ServiceAccount, the pipeline, a version.
             log.error("The claim was refused.", extra={"error": str(exc)})  # noqa: TRY400 -- a stack says nothing here
             await asyncio.sleep(self._world.rng.uniform(0.5, 1.0) * REFUSED_SECONDS)
             return []

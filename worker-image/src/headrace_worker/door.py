@@ -133,7 +133,11 @@ class HttpDoor:
 
     def _headers(self) -> dict[str, str]:
         headers = {"content-type": "application/json"}
-        token = self._token()
+        try:
+            token = self._token()
+        except OSError as exc:
+            message = f"The worker's token cannot be read: {type(exc).__name__}."
+            raise DoorUnavailableError(message) from exc
         return {**headers, "authorization": f"Bearer {token}"} if token else headers
 
 
