@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from headrace_gateway.models.patience import Patience
     from headrace_gateway.world import World
 
+DRAIN_SECONDS: Final = 0.1
 OK: Final = 200
 _BAD_GATEWAY: Final = 502
 STREAM_HEADERS: Final = {
@@ -77,6 +79,7 @@ class Answering:
                     break
                 chunk = await call.live.within(opened.deadline, anext(opened.rest, b""))
             yield await self._end(call, opened, frames)
+            await _drain(opened)
         except (
             CutError,
             ModelError,
@@ -148,6 +151,14 @@ class Answering:
         if size > self._world.options.answer_bytes:
             text = f"The answer is larger than {self._world.options.answer_bytes} bytes."
             raise ProviderFailure(ErrorClass.PROVIDER_ERROR, text)
+
+
+async def _drain(opened: Opened) -> None:
+    """Read what follows the last frame, so that the connection can serve the next call."""
+    with suppress(TimeoutError, UpstreamUnreachableError, UpstreamTimeoutError):
+        async with asyncio.timeout(DRAIN_SECONDS):
+            while await anext(opened.rest, b""):
+                pass
 
 
 def _broken() -> ProviderFailure:
