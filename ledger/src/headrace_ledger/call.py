@@ -1,4 +1,4 @@
-"""One SQL function call = one round trip = one transaction; the only retries of the ledger live here."""
+"""One SQL function call = one round trip = one transaction; the ledger's only retries live here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Caller:
     rng: random.Random
 
     async def rows(self, function: str, *args: object) -> list[asyncpg.Record]:
-        """Call a function and return its rows; nothing has happened when it raises a retryable error."""
+        """Call a function; nothing has happened when it raises a retryable error."""
         sql = _sql(function, len(args))
         with ledger_errors():
             for attempt in range(TRIES):

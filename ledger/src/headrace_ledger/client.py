@@ -59,7 +59,7 @@ class Ledger(Runs, Tasks, Models, Counts, Keys, Rows, Sweep):
         self._notifier = Notifier(lambda payload: caller.rows("notify", payload))
 
     @classmethod
-    async def connect(
+    async def connect(  # noqa: PLR0913 -- a pool has that many knobs, all but two with defaults
         cls,
         url: str,
         *,

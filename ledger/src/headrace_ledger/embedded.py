@@ -1,8 +1,9 @@
 """
 PostgreSQL for laptops, tests and evaluation: a real server from a wheel, in a folder of its own.
 
-A shell stands guard over the server: when the pipe from this process closes, whether by `stop` or by
-`kill -9`, it stops the server and throws the folder away if nobody wants it. Two at once share nothing.
+A shell stands guard over the server: when the pipe from this process closes, whether by `stop` or
+by `kill -9`, it stops the server and throws the folder away if nobody wants it. Two at once share
+nothing.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import quote
 
@@ -84,7 +86,7 @@ class EmbeddedLedger:
 
     @property
     def admin_url(self) -> str:
-        """The superuser, over the socket: for tests that look behind the scenes, never for a component."""
+        """The superuser, over the socket: for tests that look behind the scenes."""
         return f"postgresql://postgres@/headrace?host={quote(str(self._sockets))}"
 
     def url(self, login: str) -> str:
@@ -122,8 +124,8 @@ class EmbeddedLedger:
                     "guard",
                     str(self._root),
                     "keep" if self._keep else "drop",
-                ]
-                + self._as_user(command),
+                    *self._as_user(command),
+                ],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
@@ -161,7 +163,7 @@ class EmbeddedLedger:
                 raise LedgerUnavailableError(done.stderr.decode(errors="replace").strip())
 
     def _as_user(self, command: list[str]) -> list[str]:
-        """PostgreSQL refuses root: `setpriv` becomes the system user without a session of its own."""
+        """PostgreSQL refuses root: `setpriv` becomes the system user without a new session."""
         if self._user is None:
             return command
         switch = [
@@ -233,7 +235,7 @@ def _make_system_user(name: str) -> None:
 
 
 def _open_the_way(path: Path) -> None:
-    """Let the system user walk to a folder of root's: search permission only, on what bars the way."""
+    """Let the system user walk to a folder of root's: search permission, where barred."""
     for folder in path.parents:
         mode = folder.stat().st_mode
         if not mode & 0o001:
@@ -241,8 +243,6 @@ def _open_the_way(path: Path) -> None:
 
 
 def _run(work: object) -> None:
-    from threading import Thread
-
     failed: list[BaseException] = []
 
     def go() -> None:

@@ -12,7 +12,6 @@ Every way that the ledger can refuse, and who must act.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -72,7 +71,7 @@ BY_SQLSTATE: Final[dict[str, type[LedgerError]]] = {
 }
 
 RETRYABLE: Final = frozenset({"40001", "40P01"})
-"""Serialisation failure and deadlock: nothing has happened, so the same statement may be sent again."""
+"""Serialisation failure and deadlock: nothing has happened, so the statement may be sent again."""
 
 
 def _without_content(exc: asyncpg.PostgresError, state: str) -> str:
@@ -98,7 +97,7 @@ def ledger_errors() -> Iterator[None]:
     except asyncpg.PostgresError as exc:
         state = str(exc.sqlstate or "XX000")
         raise of_sqlstate(state)(_without_content(exc, state)) from None
-    except (OSError, asyncio.TimeoutError, TimeoutError) as exc:
+    except (OSError, TimeoutError) as exc:
         raise LedgerUnavailableError(type(exc).__name__) from exc
     except asyncpg.InternalClientError as exc:
         raise LedgerUnavailableError(type(exc).__name__) from exc

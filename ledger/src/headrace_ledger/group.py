@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from itertools import groupby
-from typing import Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from headrace_ledger.edge import flaw
 from headrace_ledger.errors import LedgerError, LedgerUnavailableError, SchemaTooOldError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
 
 
 class OfTenant(Protocol):
@@ -33,8 +35,8 @@ async def each(
 ) -> list[O]:
     """Run a batch verb so that no item can harm another: one outcome per item, in order.
 
-    What cannot be stored is refused before; a batch that fails all the same is split by tenant, then
-    item by item, under the same request ids. Only an unreachable ledger raises.
+    What cannot be stored is refused before; a batch that fails all the same is split by tenant,
+    then item by item, under the same request ids. Only an unreachable ledger raises.
     """
     outcomes: dict[int, O] = {}
     good: list[int] = []

@@ -29,7 +29,7 @@ class Keys(Verbs):
         )
 
     async def api_key_by_prefix(self, prefix: str) -> ApiKeyRow | None:
-        """Find a key across tenants; the caller still has to match the hash, expiry and revocation."""
+        """Find a key across tenants; the caller has to match the hash, expiry and revocation."""
         row = await self._caller.row("api_key_by_prefix", prefix)
         return None if row is None else _key(row)
 

@@ -9,8 +9,6 @@ import asyncio
 from typing import TYPE_CHECKING, Any, Final, Self
 from uuid import UUID
 
-import asyncpg
-
 from headrace_ledger.errors import LedgerError, ledger_errors
 from headrace_ledger.records import Wake
 
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
     import random
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from types import TracebackType
+
+    import asyncpg
 
 CHANNEL: Final = "headrace"
 SAFETY_SECONDS: Final = 5.0

@@ -1,9 +1,10 @@
 """
 Bring a database to the schema of this version: forward only, one transaction, one at a time.
 
-Numbered files in `migrations/` run once; every file in `functions/` is created again whenever one of
-them has changed. What was ever installed is kept in `headrace.schema_versions`, so an older program
-recognises a newer database as one that has been at its own schema, and N and N+1 run side by side.
+Numbered files in `migrations/` run once; every file in `functions/` is created again whenever one
+of them has changed. What was ever installed is kept in `headrace.schema_versions`, so an older
+program recognises a newer database as one that has been at its own schema, and N and N+1 run side
+by side.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ DEFINERS: Final = frozenset(
         "tenants",
     }
 )
-"""The SECURITY DEFINER functions: what has no single tenant. A test holds the catalogue to this list."""
+"""The SECURITY DEFINER functions: what has no single tenant. A test holds the catalogue to it."""
 
 _LOCK: Final = 0x6865616472616365  # "headrace" in ASCII
 _STATE: Final = """
@@ -171,7 +172,7 @@ def login_of(url: str) -> str:
 
 
 def main() -> None:
-    """Run as the migration Job: the owner's URL, and for the grants the other two, from the environment."""
+    """Run as the migration Job: the owner's URL, and the other two for the grants, from the env."""
     urls = {part: os.environ.get(f"HEADRACE_LEDGER_{part.upper()}_URL") for part in ROLES}
     logins = {part: login_of(url) for part, url in urls.items() if url}
     asyncio.run(migrate(os.environ["HEADRACE_LEDGER_URL"], logins=logins))

@@ -1,4 +1,4 @@
-"""What the model endpoint asks: whose key is this, has this call been made before, what did it cost."""
+"""What the model endpoint asks: whose key is this, was this call made before, what did it cost."""
 
 from __future__ import annotations
 

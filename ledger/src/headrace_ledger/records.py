@@ -147,7 +147,7 @@ class StepRecord:
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run, for people; `output` only when it succeeded, `steps` only when one run was asked for."""
+    """A run, for people; `output` only if it succeeded, `steps` only if one run was asked for."""
 
     tenant: str
     id: UUID

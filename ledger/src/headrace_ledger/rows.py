@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 from headrace_ledger.call import Verbs, columns
 from headrace_ledger.edge import flaw
 from headrace_ledger.errors import InvalidItemError
-from headrace_ledger.records import PipelineRow, ProviderRow, Remaining, TenantRow
+from headrace_ledger.records import Remaining, TenantRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from headrace_ledger.records import PipelineRow, ProviderRow
 
 
 class Rows(Verbs):
@@ -88,7 +90,7 @@ def _refuse(row: object) -> None:
 
 
 def _refuse_graph(row: PipelineRow) -> None:
-    """A step that names an unknown pool or step would be lost, or never run."""
+    """Refuse a step that names an unknown pool or step: it would be lost, or never run."""
     _check_names("pool", {p.name for p in row.pools}, [s.pool for s in row.steps])
     _check_names("step", {s.step for s in row.steps}, [d for s in row.steps for d in s.depends_on])
     if not 1 <= len(row.steps) <= 64:  # noqa: PLR2004 -- a run's steps are the bits of a bigint

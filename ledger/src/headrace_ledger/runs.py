@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from headrace_ledger.call import Verbs, columns
-from headrace_ledger.group import Joined, each
+from headrace_ledger.group import each
 from headrace_ledger.records import (
     EventRecord,
     RunRecord,
     RunStatus,
     StepRecord,
-    Submit,
     SubmitOutcome,
     Submitted,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from headrace_ledger.group import Joined
+    from headrace_ledger.records import (
+        Submit,
+    )
 
 
 class Runs(Verbs):
@@ -72,7 +76,7 @@ class Runs(Verbs):
             known["output"] = None
         return _run(known, tuple(StepRecord(*step) for step in steps))
 
-    async def runs(
+    async def runs(  # noqa: PLR0913 -- where, and which page of it
         self,
         tenant: str,
         namespace: str,
@@ -103,7 +107,7 @@ def _run(known: Mapping[str, Any], steps: tuple[StepRecord, ...]) -> RunRecord:
 
 
 def _output(sinks: Sequence[str], outputs: Sequence[str | None]) -> str | None:
-    """The output of the one sink; of several, an object by step. Documents are JSON already."""
+    """Return the output of the one sink; of several, an object by step. All is JSON already."""
     if len(sinks) == 1:
         return outputs[0]
     pairs = zip(sinks, outputs, strict=True)

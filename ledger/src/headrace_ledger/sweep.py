@@ -1,4 +1,4 @@
-"""What ran out: leases, timeouts, parks, runs past their longest duration, results past their ttl."""
+"""What ran out: leases, timeouts, parks, runs past their duration, results past their ttl."""
 
 from __future__ import annotations
 

@@ -11,17 +11,11 @@ from headrace_contract.protocol import (
     FailOutcome,
     ReleaseOutcome,
 )
-
 from headrace_ledger.call import Verbs, columns
-from headrace_ledger.group import Joined, each
+from headrace_ledger.group import each
 from headrace_ledger.records import (
-    ClaimWish,
     Completed,
-    Completion,
-    Failure,
-    HeldLease,
     LeaseRecord,
-    Release,
     Settled,
 )
 
@@ -30,6 +24,15 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     import asyncpg
+
+    from headrace_ledger.group import Joined
+    from headrace_ledger.records import (
+        ClaimWish,
+        Completion,
+        Failure,
+        HeldLease,
+        Release,
+    )
 
 
 class Tasks(Verbs):
@@ -138,7 +141,7 @@ class Tasks(Verbs):
 
 
 def _by(item: ClaimWish | Completion | Failure | Release) -> str:
-    """A request id is unique per worker; this is unique."""
+    """Join worker and request id: the latter alone is unique per worker only."""
     return f"{item.worker}/{item.request_id}"
 
 
@@ -159,7 +162,7 @@ def _completed(row: asyncpg.Record) -> Completed:
 
 
 def _as_released(settled: Settled) -> Settled:
-    """A released task whose park was its last one is dead; to its worker that is still a park."""
+    """Tell a worker of a park, also when it was the task's last one and the task is dead now."""
     if settled.outcome != FailOutcome.DEAD:
         return settled
     return Settled(ReleaseOutcome.PARKED.value, settled.pool_ids, settled.run_finished)

@@ -1,9 +1,9 @@
 """
 The ledger's figures: `python tests/bench/ledger/figures.py [--backlog 1000000] [--seconds 3]`.
 
-Every figure is taken as the role headrace_gateway under forced row-level security, with fsync on and
-every answered write on disk, from one process (uvloop) beside the server on the same machine. A table
-goes to stdout, and one JSON object a line to `--out`. Nothing here is part of `make test`.
+Every figure is taken as the role headrace_gateway under forced row-level security, with fsync on
+and every answered write on disk, from one process (uvloop) beside the server on the same machine.
+A table goes to stdout, and one JSON object a line to `--out`. Nothing here is part of `make test`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Bench:
     operator: Ledger
     seconds: float
 
-    async def pipeline(self, *steps: make.EdgeRow, tenant: str = "bench") -> tuple[PipelineRow, dict[str, int]]:
+    async def pipeline(
+        self, *steps: make.EdgeRow, tenant: str = "bench"
+    ) -> tuple[PipelineRow, dict[str, int]]:
         await self.operator.put_tenant(make.tenant(tenant))
         row = make.pipeline(tenant, *steps)
         await self.operator.put_pipeline(row)
@@ -86,7 +88,9 @@ class Bench:
 
 async def bare_inserts(bench: Bench) -> float:
     admin = await asyncpg.connect(bench.server.admin_url)
-    await admin.execute("CREATE TABLE IF NOT EXISTS public.bare (id bigserial PRIMARY KEY, body text)")
+    await admin.execute(
+        "CREATE TABLE IF NOT EXISTS public.bare (id bigserial PRIMARY KEY, body text)"
+    )
     await admin.execute("GRANT ALL ON ALL TABLES IN SCHEMA public TO headrace_gateway")
     await admin.execute("GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO headrace_gateway")
     await admin.close()
@@ -121,7 +125,9 @@ async def accepts(bench: Bench) -> list[Figure]:
     return [
         Figure("bare one-row INSERT, 8 connections", base, "/s", "", None),
         Figure("accept, one commit each, 8 connections", mine, "/s", "", None),
-        Figure("the same as a share of the bare INSERT", mine / base, "x", ">= 0.6", mine / base >= 0.6),
+        Figure(
+            "the same as a share of the bare INSERT", mine / base, "x", ">= 0.6", mine / base >= 0.6
+        ),
         Figure("accept in groups of 64", groups, "/s", ">= 40000", groups >= 40_000),
     ]
 
@@ -148,7 +154,9 @@ async def claims(bench: Bench, backlog: int) -> list[Figure]:
             await bench.gateway.claim([make.wish(row.tenant, pool, slots=1) for _ in range(400)])
         p50[size] = await claim_latency(bench, row, pool)
         note = f"filled at {filled:,.0f} runs/s"
-        figures.append(Figure(f"claim of one, p50 at a backlog of {size:,}", p50[size], "ms", "", None, note))
+        figures.append(
+            Figure(f"claim of one, p50 at a backlog of {size:,}", p50[size], "ms", "", None, note)
+        )
         if size == 100_000:
 
             async def one(row: PipelineRow = row, pool: int = pool) -> int:
@@ -157,10 +165,14 @@ async def claims(bench: Bench, backlog: int) -> list[Figure]:
 
             rate = await bench.rate(one, CONNECTIONS)
             figures.append(
-                Figure("claim of one at 100,000, 8 connections", rate, "/s", ">= 3000", rate >= 3000)
+                Figure(
+                    "claim of one at 100,000, 8 connections", rate, "/s", ">= 3000", rate >= 3000
+                )
             )
     ratio = p50[backlog] / p50[2_000]
-    figures.append(Figure(f"p50 at {backlog:,} over p50 at 1,000", ratio, "x", "<= 1.3", ratio <= 1.3))
+    figures.append(
+        Figure(f"p50 at {backlog:,} over p50 at 1,000", ratio, "x", "<= 1.3", ratio <= 1.3)
+    )
     return figures
 
 
@@ -201,7 +213,9 @@ async def chain(bench: Bench) -> list[Figure]:
 async def measure(options: argparse.Namespace) -> list[Figure]:
     figures: list[Figure] = []
     with EmbeddedLedger(options.data) as server:
-        operator = await Ledger.connect(server.operator_url, role="operator", min_size=1, max_size=1)
+        operator = await Ledger.connect(
+            server.operator_url, role="operator", min_size=1, max_size=1
+        )
         gateway = await Ledger.connect(server.gateway_url, role="gateway", min_size=8, max_size=8)
         bench = Bench(server, gateway, operator, options.seconds)
         for part in options.only or ("chain", "accepts", "drains", "claims"):
@@ -223,15 +237,22 @@ PARTS = {"chain": chain, "accepts": accepts, "drains": drains}
 def show(figure: Figure, load: float) -> None:
     verdict = {True: "holds", False: "MISSED", None: ""}[figure.holds]
     value = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.2f}"
-    print(f"{figure.name:46} {value:>9} {figure.unit:3} {figure.floor:9} {verdict:7} load {load:.1f} {figure.note}")
+    print(
+        f"{figure.name:46} {value:>9} {figure.unit:3} {figure.floor:9} {verdict:7}"
+        f" load {load:.1f} {figure.note}"
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--backlog", type=int, default=1_000_000)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--only", action="append", choices=[*PARTS, "claims"])
-    parser.add_argument("--data", type=Path, help="where the server keeps its data; thrown away by default")
+    parser.add_argument(
+        "--data", type=Path, help="where the server keeps its data; thrown away by default"
+    )
     parser.add_argument("--out", type=Path, help="append one JSON object a figure to this file")
     options = parser.parse_args()
     figures = uvloop.run(measure(options))

@@ -1,4 +1,4 @@
-"""A gateway's and an operator's ledger over the shared server, and the superuser to look behind the scenes."""
+"""A gateway's and an operator's ledger over the shared server, and its superuser."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
-import ledger_rows as make
 import pytest
 import pytest_asyncio
+
+import ledger_rows as make
 from headrace_ledger.client import Ledger
 
 if TYPE_CHECKING:
@@ -65,7 +66,9 @@ class House:
         assert done.outcome == "Accepted"
         return item
 
-    async def claim(self, row: PipelineRow, slots: int = 1, pool: str = "default") -> list[LeaseRecord]:
+    async def claim(
+        self, row: PipelineRow, slots: int = 1, pool: str = "default"
+    ) -> list[LeaseRecord]:
         wish = make.wish(self.tenant, await self.pool(row, pool), slots)
         [leases] = await self.gateway.claim([wish])
         return leases

@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 
-import ledger_rows as make
 import pytest
+
+import ledger_rows as make
+from headrace_ledger.client import Ledger
 from headrace_ledger.records import RunStatus
 
 pytestmark = pytest.mark.postgres
@@ -14,14 +16,21 @@ async def test_an_accepted_run_is_there_with_its_input_and_its_first_event(house
     row = await house.pipeline()
     item = await house.submit(row)
     run = await house.gateway.run(house.tenant, item.id)
-    assert (run.status, run.input, run.pipeline, run.output) == (RunStatus.PENDING, item.input, row.name, None)
+    assert (run.status, run.input, run.pipeline, run.output) == (
+        RunStatus.PENDING,
+        item.input,
+        row.name,
+        None,
+    )
     assert run.traceparent == item.traceparent
     assert await house.happened(item) == ["run.accepted"]
     assert await house.states(item) == {"only": "ready"}
 
 
 async def test_only_steps_that_wait_for_nothing_start_at_once_and_their_pools_are_named(house):
-    row = await house.pipeline(make.edge("a"), make.edge("b", pool="other"), make.edge("c", "a", "b"))
+    row = await house.pipeline(
+        make.edge("a"), make.edge("b", pool="other"), make.edge("c", "a", "b")
+    )
     done = await house.gateway.accept_one(item := make.submit(row))
     assert set(done.pool_ids) == {await house.pool(row), await house.pool(row, "other")}
     assert await house.states(item) == {"a": "ready", "b": "ready", "c": "waiting"}
@@ -90,14 +99,27 @@ async def test_a_mixed_batch_has_an_outcome_for_each_item_in_order(house):
         make.submit(row, input="holds \0"),
     ]
     done = await house.gateway.accept(batch)
-    want = ["Accepted", "Repeated", "Accepted", "Accepted", "Repeated", "Conflict", "Gone", "Invalid"]
+    want = [
+        "Accepted",
+        "Repeated",
+        "Accepted",
+        "Accepted",
+        "Repeated",
+        "Conflict",
+        "Gone",
+        "Invalid",
+    ]
     assert [d.outcome for d in done] == want
-    assert [done[n].id for n in (0, 1, 2, 3, 4)] == [batch[0].id, old.id, batch[2].id, twin.id, twin.id]
+    assert [done[n].id for n in (0, 1, 2, 3, 4)] == [
+        batch[0].id,
+        old.id,
+        batch[2].id,
+        twin.id,
+        twin.id,
+    ]
 
 
 async def test_concurrent_submits_of_one_key_make_one_run(house, ledger_server):
-    from headrace_ledger.client import Ledger
-
     row = await house.pipeline()
     second = await Ledger.connect(ledger_server.gateway_url, role="gateway")
     items = [make.submit(row, idempotency_key="k") for _ in range(40)]
@@ -154,7 +176,13 @@ async def test_cancel_ends_every_task_and_the_run_and_only_once(house):
 async def test_over_max_concurrent_runs_a_run_waits_and_follows_in_order(house):
     row = await house.pipeline(max_concurrent_runs=2)
     items = [await house.submit(row) for _ in range(5)]
-    assert [(await house.states(i))["only"] for i in items] == ["ready", "ready", "waiting", "waiting", "waiting"]
+    assert [(await house.states(i))["only"] for i in items] == [
+        "ready",
+        "ready",
+        "waiting",
+        "waiting",
+        "waiting",
+    ]
     leases = await house.claim(row, 5)
     assert {lease.run for lease in leases} == {items[0].id, items[1].id}
     [done] = await house.gateway.complete([make.completion(leases[0])])
@@ -180,7 +208,11 @@ async def test_a_raised_limit_lets_the_sweep_admit_what_waits(house):
 
 OUTPUTS = {
     "one sink: its output": ((make.edge("a"), make.edge("b", "a")), {"b": "42"}, "42"),
-    "several sinks: an object by step": ((make.edge("a"), make.edge("b")), {"a": "1", "b": '"x"'}, '{"a": 1, "b": "x"}'),
+    "several sinks: an object by step": (
+        (make.edge("a"), make.edge("b")),
+        {"a": "1", "b": '"x"'},
+        '{"a": 1, "b": "x"}',
+    ),
     "a skipped sink is absent": ((make.edge("a"), make.edge("b")), {"a": "1"}, '{"a": 1}'),
     "a skipped only sink: none": ((make.edge("a"),), {}, None),
 }

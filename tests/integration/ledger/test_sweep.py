@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import dataclasses
 
-import ledger_rows as make
 import pytest
+
+import ledger_rows as make
 from headrace_ledger.records import HeldLease, RunStatus
 
 pytestmark = pytest.mark.postgres
 
 
 async def outlive(admin, lease):
-    await admin.execute("UPDATE headrace.tasks SET lease_until = now() - interval '1 s' WHERE id = $1", lease.task)
+    await admin.execute(
+        "UPDATE headrace.tasks SET lease_until = now() - interval '1 s' WHERE id = $1", lease.task
+    )
 
 
 async def test_an_expired_lease_is_handed_on_and_spends_no_attempt(house, admin):
@@ -54,7 +57,9 @@ async def test_a_stuck_step_ends_by_its_timeout_and_spends_an_attempt(house, adm
     item = await house.submit(row)
     for want in ("ready", "dead"):
         lease = await house.lease(row)
-        await admin.execute("UPDATE headrace.tasks SET deadline = now() - interval '6 s' WHERE id = $1", lease.task)
+        await admin.execute(
+            "UPDATE headrace.tasks SET deadline = now() - interval '6 s' WHERE id = $1", lease.task
+        )
         await house.gateway.sweep()
         assert await house.states(item) == {"only": want}
     run = await house.gateway.run(house.tenant, item.id)
@@ -65,7 +70,9 @@ async def test_a_park_ends_in_time_and_wakes_its_pool(house, admin):
     row = await house.pipeline()
     item = await house.submit(row)
     lease = await house.lease(row)
-    await house.gateway.fail([make.failure(lease, "Park", error_class="RateLimited", delay_seconds=600)])
+    await house.gateway.fail(
+        [make.failure(lease, "Park", error_class="RateLimited", delay_seconds=600)]
+    )
     await house.gateway.sweep()
     assert await house.states(item) == {"only": "parked"}
     await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1", lease.task)
@@ -78,7 +85,9 @@ async def test_a_run_past_its_longest_duration_fails_as_timeout(house, admin):
     row = await house.pipeline(max_concurrent_runs=1)
     item, waiting = await house.submit(row), await house.submit(row)
     lease = await house.lease(row)
-    await admin.execute("UPDATE headrace.runs SET due_at = now() - interval '1 s' WHERE id = $1", item.id)
+    await admin.execute(
+        "UPDATE headrace.runs SET due_at = now() - interval '1 s' WHERE id = $1", item.id
+    )
     await house.gateway.sweep()
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.status, run.error_class) == (RunStatus.FAILED, "Timeout")
@@ -92,7 +101,9 @@ async def test_a_finished_run_is_forgotten_after_its_ttl_with_all_that_is_its(ho
     first, second = await house.claim(row, 2)
     await house.gateway.complete([make.completion(first)])
     await house.gateway.fail([make.failure(second)])
-    await admin.execute("UPDATE headrace.runs SET due_at = now() - interval '1 s' WHERE tenant = $1", house.tenant)
+    await admin.execute(
+        "UPDATE headrace.runs SET due_at = now() - interval '1 s' WHERE tenant = $1", house.tenant
+    )
     swept = await house.gateway.sweep()
     assert swept.deleted_runs >= 2
     for item in (done, failed):
@@ -110,7 +121,9 @@ async def test_a_pool_that_left_the_spec_drains_and_goes(house):
     newer = make.pipeline(house.tenant, make.edge("a"), name=row.name, digest="sha256:newer")
     await house.operator.put_pipeline(newer)
     await house.gateway.sweep()
-    assert {p.pool: p.draining for p in await house.gateway.pools() if p.pipeline_uid == row.uid} == {
+    assert {
+        p.pool: p.draining for p in await house.gateway.pools() if p.pipeline_uid == row.uid
+    } == {
         "default": False,
         "old": True,
     }
@@ -141,7 +154,9 @@ async def test_a_deleted_pipelines_tombstone_goes_with_its_last_run(house, admin
     await house.operator.delete_pipeline(row.uid, house.tenant)
     await house.gateway.sweep()
     assert (await house.gateway.run(house.tenant, item.id)).pipeline == row.name
-    await admin.execute("UPDATE headrace.runs SET due_at = now() - interval '1 s' WHERE id = $1", item.id)
+    await admin.execute(
+        "UPDATE headrace.runs SET due_at = now() - interval '1 s' WHERE id = $1", item.id
+    )
     await house.gateway.sweep()
     for table in ("pipelines", "versions", "steps", "pools", "pool_counts"):
         sql = f"SELECT count(*) FROM headrace.{table} WHERE tenant = $1"

@@ -3,8 +3,9 @@ from __future__ import annotations
 import dataclasses
 import json
 
-import ledger_rows as make
 import pytest
+
+import ledger_rows as make
 from headrace_ledger.records import HeldLease, Release, RunStatus
 
 pytestmark = pytest.mark.postgres
@@ -25,7 +26,12 @@ async def test_a_claim_takes_as_many_as_it_has_keys_oldest_first(house):
     assert {lease.run for lease in leases} == {items[0].id, items[1].id}
     assert len({lease.key_hash for lease in leases}) == 2
     [lease] = await house.claim(row, 2)
-    assert (lease.run, lease.fence, lease.attempt, lease.input) == (items[2].id, 1, 1, items[2].input)
+    assert (lease.run, lease.fence, lease.attempt, lease.input) == (
+        items[2].id,
+        1,
+        1,
+        items[2].input,
+    )
     assert 0 < lease.timeout_seconds <= 60
     assert await house.claim(row) == []
 
@@ -36,7 +42,9 @@ async def test_a_retried_claim_finds_its_leases_and_only_the_live_ones(house):
     wish = make.wish(house.tenant, await house.pool(row), 2)
     [first] = await house.gateway.claim([wish])
     [again] = await house.gateway.claim([wish])
-    assert {(x.task, x.fence, x.key_hash) for x in again} == {(x.task, x.fence, x.key_hash) for x in first}
+    assert {(x.task, x.fence, x.key_hash) for x in again} == {
+        (x.task, x.fence, x.key_hash) for x in first
+    }
     await house.gateway.complete([make.completion(first[0])])
     [again] = await house.gateway.claim([wish])
     assert [x.task for x in again] == [first[1].task]
@@ -58,7 +66,11 @@ async def test_one_call_claims_for_workers_of_several_tenants(house, operator):
     await operator.put_pipeline(theirs)
     a, b = await house.submit(mine), await house.submit(theirs)
     pools = [await house.pool(mine), await house.pool(theirs)]
-    wishes = [make.wish(other, pools[1]), make.wish(house.tenant, pools[0]), make.wish(other, pools[0])]
+    wishes = [
+        make.wish(other, pools[1]),
+        make.wish(house.tenant, pools[0]),
+        make.wish(other, pools[0]),
+    ]
     [[theirs_lease], [mine_lease], wrong] = await house.gateway.claim(wishes)
     assert (theirs_lease.run, mine_lease.run, wrong) == (b.id, a.id, [])
 
@@ -109,7 +121,9 @@ async def test_a_chain_costs_one_call_a_step_and_carries_outputs_along(house):
     while lease is not None:
         assert lease.outputs == seen
         key = make.key()
-        done = await house.gateway.complete_one(make.completion(lease, f'"{lease.step}"', next_key_hash=key))
+        done = await house.gateway.complete_one(
+            make.completion(lease, f'"{lease.step}"', next_key_hash=key)
+        )
         seen[lease.step] = f'"{lease.step}"'
         assert done.outcome == "Done"
         assert done.next is None or done.next.key_hash == key
@@ -117,7 +131,9 @@ async def test_a_chain_costs_one_call_a_step_and_carries_outputs_along(house):
     assert done.run_finished
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.status, run.output) == (RunStatus.SUCCEEDED, '"c"')
-    want = ["run.accepted"] + [f"step.{what} {s}" for s in "abc" for what in ("started", "finished")]
+    want = ["run.accepted"] + [
+        f"step.{what} {s}" for s in "abc" for what in ("started", "finished")
+    ]
     assert sorted(await house.happened(item)) == sorted([*want, "run.finished"])
 
 
@@ -127,7 +143,11 @@ async def test_a_retried_complete_finds_its_answer_although_the_fence_is_spent(h
     asked = make.completion(await house.lease(row), next_key_hash=make.key())
     first = await house.gateway.complete_one(asked)
     again = await house.gateway.complete_one(asked)
-    assert (again.outcome, again.next.task, again.next.fence) == ("Done", first.next.task, first.next.fence)
+    assert (again.outcome, again.next.task, again.next.fence) == (
+        "Done",
+        first.next.task,
+        first.next.fence,
+    )
     [other] = await house.gateway.complete([dataclasses.replace(asked, request_id="another")])
     assert other.outcome == "Stale"
     assert (await house.happened(item)).count("step.finished a") == 1
@@ -146,9 +166,13 @@ async def test_a_join_starts_when_the_last_of_its_steps_ends_even_in_one_batch(h
 
 
 async def test_two_next_steps_go_to_two_keys_and_the_rest_to_the_queue(house):
-    row = await house.pipeline(make.edge("a"), make.edge("b", "a"), make.edge("c", "a"), make.edge("d", "a", pool="far"))
+    row = await house.pipeline(
+        make.edge("a"), make.edge("b", "a"), make.edge("c", "a"), make.edge("d", "a", pool="far")
+    )
     item = await house.submit(row)
-    done = await house.gateway.complete_one(make.completion(await house.lease(row), next_key_hash=make.key()))
+    done = await house.gateway.complete_one(
+        make.completion(await house.lease(row), next_key_hash=make.key())
+    )
     assert done.next.step == "b"
     assert set(done.pool_ids) == {await house.pool(row), await house.pool(row, "far")}
     assert await house.states(item) == {"a": "done", "b": "leased", "c": "ready", "d": "ready"}
@@ -169,7 +193,9 @@ async def test_the_same_task_twice_in_one_batch(house):
     row = await house.pipeline()
     await house.submit(row)
     asked = make.completion(await house.lease(row))
-    done = await house.gateway.complete([asked, asked, dataclasses.replace(asked, request_id="other")])
+    done = await house.gateway.complete(
+        [asked, asked, dataclasses.replace(asked, request_id="other")]
+    )
     assert [d.outcome for d in done] == ["Done", "Done", "Stale"]
 
 
@@ -184,7 +210,9 @@ async def test_large_outputs_are_kept_but_left_out_of_events(house):
 
 
 async def test_failures_are_retried_until_none_is_left_then_the_run_fails_with_its_class(house):
-    row = await house.pipeline(make.edge("a"), make.edge("b", pool="far"), make.edge("c", "a"), max_attempts=2)
+    row = await house.pipeline(
+        make.edge("a"), make.edge("b", pool="far"), make.edge("c", "a"), max_attempts=2
+    )
     item = await house.submit(row)
     first = await house.lease(row)
     [settled] = await house.gateway.fail([make.failure(first)])
@@ -194,7 +222,9 @@ async def test_failures_are_retried_until_none_is_left_then_the_run_fails_with_i
     failing = make.failure(second)
     [settled] = await house.gateway.fail([failing])
     assert (settled.outcome, settled.run_finished) == ("Dead", True)
-    assert [s.outcome for s in await house.gateway.fail([failing])] == ["Dead"]  # a retry finds its answer
+    assert [s.outcome for s in await house.gateway.fail([failing])] == [
+        "Dead"
+    ]  # a retry finds its answer
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.status, run.error_class, run.message) == (RunStatus.FAILED, "StepError", "it broke")
     assert await house.states(item) == {"a": "dead", "b": "cancelled", "c": "cancelled"}
@@ -213,7 +243,12 @@ BACKOFFS = {
 @pytest.mark.parametrize(("changes", "times", "jitter", "want"), BACKOFFS.values(), ids=BACKOFFS)
 async def test_backoff(house, admin, changes, times, jitter, want):
     row = await house.pipeline(
-        **{"backoff_initial_seconds": 2.0, "backoff_max_seconds": 60.0, "max_attempts": 9, **changes}
+        **{
+            "backoff_initial_seconds": 2.0,
+            "backoff_max_seconds": 60.0,
+            "max_attempts": 9,
+            **changes,
+        }
     )
     item = await house.submit(row)
     delay = 77.0 if want == 77.0 else None
@@ -222,7 +257,9 @@ async def test_backoff(house, admin, changes, times, jitter, want):
         await house.gateway.fail([make.failure(lease, jitter=jitter, delay_seconds=delay)])
         [step] = (await house.gateway.run(house.tenant, item.id)).steps
         assert step.state == "parked"
-        sql = "SELECT extract(epoch FROM ready_at - now())::float8 FROM headrace.tasks WHERE id = $1"
+        sql = (
+            "SELECT extract(epoch FROM ready_at - now())::float8 FROM headrace.tasks WHERE id = $1"
+        )
         left = await admin.fetchval(sql, lease.task)
         await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1", lease.task)
         await house.gateway.sweep()
@@ -237,7 +274,9 @@ ACTIONS = {
 }
 
 
-@pytest.mark.parametrize(("action", "kind", "outcome", "state", "losses"), ACTIONS.values(), ids=ACTIONS)
+@pytest.mark.parametrize(
+    ("action", "kind", "outcome", "state", "losses"), ACTIONS.values(), ids=ACTIONS
+)
 async def test_actions(house, action, kind, outcome, state, losses):
     row = await house.pipeline()
     item = await house.submit(row)
@@ -255,7 +294,9 @@ async def test_a_task_that_loses_its_worker_five_times_is_taken_for_poison(house
     item = await house.submit(row)
     for n in range(5):
         lease = await house.lease(row)
-        [settled] = await house.gateway.fail([make.failure(lease, "Resume", error_class="WorkerLost")])
+        [settled] = await house.gateway.fail(
+            [make.failure(lease, "Resume", error_class="WorkerLost")]
+        )
         assert settled.outcome == ("Dead" if n == 4 else "Retry")
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.status, run.error_class) == (RunStatus.FAILED, "WorkerLost")
@@ -325,12 +366,15 @@ async def test_after_the_park_mark_whatever_happens_is_the_park(house, verb, wan
 async def test_three_parks_without_a_recorded_call_are_too_many(house, admin):
     row = await house.pipeline()
     item = await house.submit(row)
-    for n in range(3):
+    for _n in range(3):
         lease = await house.lease(row)
         await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
         [done] = await house.gateway.complete([make.completion(lease)])
         assert done.outcome == "Parked", done.message
-        await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1 AND state = 'parked'", lease.task)
+        await admin.execute(
+            "UPDATE headrace.tasks SET ready_at = now() WHERE id = $1 AND state = 'parked'",
+            lease.task,
+        )
         await house.gateway.sweep()
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.status, run.message.split(":")[0]) == (RunStatus.FAILED, "LimitTooSmall")

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import dataclasses
+from decimal import Decimal
+
+import pytest
+
+import ledger_rows as make
+from headrace_ledger.records import ApiKeyRow, CallRecord, ProviderRow
+
+pytestmark = pytest.mark.postgres
+
+
+def call(lease, **changes):
+    made = CallRecord(
+        tenant=lease.tenant,
+        task=lease.task,
+        fence=lease.fence,
+        run=lease.run,
+        step=lease.step,
+        request_hash=b"hash",
+        idx=0,
+        provider="openai",
+        model="small",
+        status=200,
+        response=b'{"text": "hello"}',
+        streamed=False,
+        input_tokens=10,
+        output_tokens=3,
+        cost=Decimal("0.0000042"),
+        currency="USD",
+        duration_ms=120,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+async def started(house, **changes):
+    row = await house.pipeline(**changes)
+    item = await house.submit(row)
+    return row, item, await house.lease(row)
+
+
+async def recalled(house, lease, idx=0):
+    return await house.gateway.recall(lease.tenant, lease.run, lease.step, b"hash", idx)
+
+
+async def test_the_key_of_a_running_step_opens_its_lease_and_dies_with_it(house):
+    row, item, lease = await started(house)
+    keyed = await house.gateway.lease_of_key(lease.key_hash)
+    assert (keyed.tenant, keyed.run, keyed.step, keyed.fence) == (house.tenant, item.id, "only", 1)
+    assert (keyed.pipeline_uid, keyed.digest, keyed.parked_until) == (row.uid, row.digest, None)
+    await house.gateway.complete([make.completion(lease)])
+    assert await house.gateway.lease_of_key(lease.key_hash) is None
+
+
+async def test_a_recorded_call_is_given_again_after_a_loss_but_not_to_a_new_attempt(house):
+    row, _, lease = await started(house)
+    assert await house.gateway.record_call(call(lease))
+    assert (await recalled(house, lease)).response == b'{"text": "hello"}'
+    assert await recalled(house, lease, idx=1) is None
+    await house.gateway.fail([make.failure(lease, "Resume", error_class="WorkerLost")])
+    again = await house.lease(row)
+    assert (await recalled(house, again)).cost == Decimal("0.0000042")
+    await house.gateway.fail([make.failure(again, "Retry")])
+    assert await recalled(house, await house.lease(row)) is None
+
+
+async def test_a_call_under_a_stale_fence_is_spend_only(house):
+    _, item, lease = await started(house)
+    assert not await house.gateway.record_call(call(lease, fence=lease.fence + 1))
+    assert await recalled(house, lease) is None
+    run = await house.gateway.run(house.tenant, item.id)
+    assert (run.input_tokens, run.output_tokens, run.cost, run.currency) == (
+        10,
+        3,
+        Decimal("0.0000042"),
+        "USD",
+    )
+
+
+async def test_a_failed_call_is_never_given_again(house):
+    _, _, lease = await started(house)
+    assert await house.gateway.record_call(call(lease, status=500))
+    assert await recalled(house, lease) is None
+    assert await house.gateway.record_call(call(lease))
+    assert await recalled(house, lease) is not None
+
+
+async def test_the_same_call_recorded_twice_is_paid_once(house):
+    _, item, lease = await started(house)
+    for _ in range(2):
+        assert await house.gateway.record_call(call(lease))
+    assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 10
+
+
+async def test_costs_of_two_currencies_do_not_add_up(house):
+    _, item, lease = await started(house)
+    await house.gateway.record_call(call(lease))
+    await house.gateway.record_call(call(lease, idx=1, currency="EUR"))
+    run = await house.gateway.run(house.tenant, item.id)
+    assert (run.input_tokens, run.cost, run.currency) == (20, None, None)
+
+
+async def test_a_recorded_call_is_progress_so_parks_count_anew(house, admin):
+    row, item, lease = await started(house)
+    for n in range(4):
+        assert await house.gateway.record_call(call(lease, idx=n))
+        await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
+        await house.gateway.complete([make.completion(lease)])
+        assert await house.states(item) == {"only": "parked"}
+        await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1", lease.task)
+        await house.gateway.sweep()
+        lease = await house.lease(row)
+
+
+async def test_api_keys_are_found_by_prefix_listed_and_revoked(house):
+    prefix = make.fresh("p")
+    row = ApiKeyRow(house.tenant, "id", prefix, b"h" * 32, "ci", ("submit", "read"), "me")
+    await house.gateway.create_api_key(row)
+    found = await house.gateway.api_key_by_prefix(prefix)
+    assert (found.tenant, found.hash, found.scopes, found.revoked_at) == (
+        row.tenant,
+        row.hash,
+        row.scopes,
+        None,
+    )
+    assert await house.gateway.api_keys(house.tenant) == [found]
+    assert not await house.gateway.revoke_api_key(make.fresh("tenant"), "id")
+    assert await house.gateway.revoke_api_key(house.tenant, "id")
+    assert not await house.gateway.revoke_api_key(house.tenant, "id")
+    assert (await house.gateway.api_key_by_prefix(prefix)).revoked_at is not None
+    assert await house.gateway.api_key_by_prefix("nobody") is None
+
+
+async def test_providers_are_shared_and_written_by_the_operator(house):
+    name = make.fresh("provider")
+    row = ProviderRow(name, "uid-1", '{"endpoint": "http://x"}', "sha256:1")
+    await house.operator.put_provider(row)
+    assert await house.gateway.provider(name) == row
+    changed = dataclasses.replace(row, spec="{}", digest="sha256:2")
+    await house.operator.put_provider(changed)
+    assert changed in await house.gateway.providers()
+    await house.operator.delete_provider(name, "another uid")
+    assert await house.gateway.provider(name) == changed
+    await house.operator.delete_provider(name, "uid-1")
+    assert await house.gateway.provider(name) is None
