@@ -8,6 +8,13 @@ import sys
 import threading
 import time
 
+# A shell's background job ignores SIGINT, and so would everything that it starts.
+START = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from headrace_cli.main import app
+app()
+"""
 PATIENCE = 120  # seconds: for a machine that has a lot else to do
 
 
@@ -18,7 +25,7 @@ class Program:
         environ = {**os.environ, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1", **environ}
         self.began = time.monotonic()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from headrace_cli.main import app; app()", *args],
+            [sys.executable, "-c", START, *args],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
