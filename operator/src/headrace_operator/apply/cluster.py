@@ -12,7 +12,7 @@ from headrace_contract.names import (
     MANAGED_BY,
     REPLICAS_MANAGER,
 )
-from headrace_operator.errors import GoneError
+from headrace_operator.errors import ConflictError, GoneError, RefusedError
 from headrace_operator.model.resource import DEPLOYMENTS, OURS, PODS
 from headrace_operator.plan.stamp import APPLIED_HASH
 
@@ -66,10 +66,23 @@ class KubeCluster:
             return await self._wire.apply(path, body, FIELD_MANAGER)
         except GoneError:
             return None
+        except RefusedError as exc:
+            if "metadata.uid" not in str(exc):
+                raise
+            # So the API server says that it holds another object of the name by now.
+            raise ConflictError(str(exc)) from exc
 
     async def apply_status(self, identity: Identity, status: dict[str, Any]) -> dict[str, Any]:
+        """Write a status; raise if it went to an object that was made anew under the name."""
         path = identity.resource.path(identity.namespace, identity.name) + "/status"
-        return await self._wire.apply(path, {**_head(identity), "status": status}, FIELD_MANAGER)
+        body = {**_head(identity), "status": status}
+        answer = await self._wire.apply(path, body, FIELD_MANAGER)
+        # The status subresource takes its metadata from what is stored, so it compares no UID;
+        # the new object's own pass writes over what it got here.
+        if answer["metadata"]["uid"] != identity.uid:
+            msg = "another object has the name now"
+            raise ConflictError(msg)
+        return answer
 
     async def listing(self, resource: Resource) -> list[dict[str, Any]]:
         """List what users wrote of a kind, or what we made of it."""

@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
 import aiohttp
-from headrace_ledger.errors import InvalidItemError, LedgerError
 from kubernetes.aio.client.exceptions import ApiException
 
+from headrace_ledger.errors import InvalidItemError, LedgerError
 from headrace_operator.errors import (
     ClusterUnavailableError,
     ConflictError,

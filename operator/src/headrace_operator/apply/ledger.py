@@ -21,9 +21,8 @@ from headrace_operator.plan.stamp import digest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
-    from headrace_ledger.client import Ledger
-
     from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_ledger.client import Ledger
     from headrace_ledger.records import (
         PoolCounts,
     )
