@@ -63,7 +63,7 @@ def one_run(side: str, count: int) -> dict[str, Any]:
         ledger = stack.enter_context(EmbeddedLedger()) if side == "headrace" else None
         port = _free_port()
         env = _environment(server, ledger.operator_url if ledger else "", port)
-        before = _writes(server)
+        before, server_before = _writes(server), _server_cpu()
         began = time.monotonic()
         process = stack.enter_context(_started(side, env, folder / f"{side}.log"))
         first, last = _until_ready(server, count, process, folder / f"{side}.log")
@@ -77,6 +77,7 @@ def one_run(side: str, count: int) -> dict[str, Any]:
             "objects_per_second": round((count - 1) / (last - first), 1),
             "writes_per_pipeline": round((_writes(server) - before) / count, 2),
             "cpu_ms_per_pipeline": round(1000 * _cpu(process.pid) / count, 2),
+            "server_cpu_ms_per_pipeline": round(1000 * (_server_cpu() - server_before) / count, 2),
             "rss_mib": round(_rss(process.pid) / 2**20, 1),
         }
 
@@ -179,6 +180,18 @@ def _writes(server: ApiServer) -> float:
 def _cpu(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def _server_cpu() -> float:
+    """Add up etcd and kube-apiserver, the children of this process."""
+    total = 0.0
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError, IndexError):
+            fields = (folder / "stat").read_text().rsplit(")", 1)[1].split()
+            words = (folder / "cmdline").read_text()
+            if int(fields[1]) == os.getpid() and ("apiserver" in words or "etcd" in words):
+                total += _cpu(int(folder.name))
+    return total
 
 
 def _rss(pid: int) -> int:
