@@ -13,6 +13,7 @@ from yarl import URL
 
 from headrace_operator.errors import ClusterUnavailableError
 from headrace_operator.model.resource import CHILDREN, OURS
+from headrace_operator.watch import keeper
 from headrace_operator.watch import watchdog as module
 from headrace_operator.watch.logs import configure
 from headrace_operator.watch.probes import Health, application, measure
@@ -87,6 +88,27 @@ async def test_a_watch_that_never_began_is_blindness_too():
     health, _, _ = await healthy()
     fresh = Health(health.world, Pulse(Clock()), health.leadership, pong, primed=True, ledger=True)
     assert await fresh.complaint() == "a watch hears nothing"
+
+
+async def test_a_kind_that_was_overlooked_is_noticed(monkeypatch):
+    monkeypatch.setattr(keeper, "LOOK_EVERY", 0.001)
+    health, _, _ = await healthy()
+    nothing = asyncio.create_task(keeper.overlooked(health, 0.003))
+    await asyncio.sleep(0.02)
+    assert not nothing.done()
+    health.pulse.forget("scaledobjects")
+    assert await asyncio.wait_for(nothing, 5) == {"scaledobjects"}
+
+
+async def test_a_kind_that_is_not_served_is_not_missed(monkeypatch):
+    monkeypatch.setattr(keeper, "LOOK_EVERY", 0.001)
+    health, _, _ = await healthy()
+    health.world.board.keda = False
+    looking = asyncio.create_task(keeper.overlooked(health, 0.003))
+    await asyncio.sleep(0.02)
+    assert not looking.done()
+    assert "/apis/keda.sh/v1alpha1/scaledobjects" not in health.pulse.ages()
+    looking.cancel()
 
 
 async def test_without_keda_nobody_misses_its_watch():

@@ -13,6 +13,7 @@ from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.resync import prime
 from headrace_operator.watch.framework import framework
+from headrace_operator.watch.keeper import overlooked
 from headrace_operator.watch.login import register_login
 from headrace_operator.watch.register import register
 from headrace_operator.watch.watchdog import watchdog
@@ -60,16 +61,43 @@ async def operate(health: Health, rhythm: Rhythm, start: Start) -> None:
     async with asyncio.TaskGroup() as group:
         # kopf comes last: when it ends, it ends every task that was started after it.
         tasks = [group.create_task(one) for one in _forever(health, rhythm, start)]
+        while await _listen(registry, health, rhythm, start):
+            pass
+        for task in tasks:
+            task.cancel()
+
+
+async def _listen(
+    registry: kopf.OperatorRegistry, health: Health, rhythm: Rhythm, start: Start
+) -> bool:
+    """Watch until told to stop; True means that kopf overlooked a kind and must look again."""
+    ends = asyncio.Event()
+
+    async def keep() -> bool:
+        await overlooked(health)
+        ends.set()
+        return True
+
+    async def heed() -> None:
+        if start.stop is not None:
+            await start.stop.wait()
+            ends.set()
+
+    keeper, heeder = asyncio.create_task(keep()), asyncio.create_task(heed())
+    try:
         await kopf.operator(
             registry=registry,
             settings=framework(start.chance),
             clusterwide=not rhythm.namespaces,
             namespaces=rhythm.namespaces,
             standalone=True,
-            stop_flag=start.stop,
+            stop_flag=ends,
         )
-        for task in tasks:
-            task.cancel()
+    finally:
+        again = keeper.done() and not keeper.cancelled()
+        keeper.cancel()
+        heeder.cancel()
+    return again
 
 
 def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[None, None, None]]:

@@ -31,12 +31,14 @@ class Health:
     primed: bool = False
     ledger: bool = False
 
+    def wanted(self) -> list[str]:
+        """Name the kinds that there should be a watch of."""
+        keda = self.world.board.keda
+        return [one.plural for one in (*OURS, *CHILDREN) if keda or one is not SCALED_OBJECTS]
+
     def oldest(self) -> float:
         """Return the age of the oldest watch that there should be."""
-        wanted = (*OURS, *CHILDREN)
-        return self.pulse.age(
-            one.plural for one in wanted if one is not SCALED_OBJECTS or self.world.board.keda
-        )
+        return self.pulse.age(self.wanted())
 
     async def complaint(self) -> str | None:
         """Say why the operator is not ready, or nothing."""

@@ -48,6 +48,15 @@ class Pulse:
                 beat.size, beat.at = size, now
         return {path: now - beat.at for path, beat in self._beats.items()}
 
+    def unbegun(self, plurals: Iterable[str]) -> set[str]:
+        """Name the kinds whose watch never began."""
+        return set(plurals) - {path.rsplit("/", 1)[-1] for path in self._beats}
+
+    def forget(self, plural: str) -> None:
+        """Expect nothing more of a kind that is no longer served."""
+        for path in [path for path in self._beats if path.rsplit("/", 1)[-1] == plural]:
+            del self._beats[path]
+
     def age(self, plurals: Iterable[str]) -> float:
         """Return the age of the oldest of these watches; one that never began is infinitely old."""
         ages = self.ages()
