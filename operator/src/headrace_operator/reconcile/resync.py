@@ -31,10 +31,15 @@ log = logging.getLogger(__name__)
 
 async def resync(world: World) -> None:
     """Compare cluster, cache and ledger; every difference makes a key due."""
+    await compare_cluster(world)
+    await compare_rows(world)
+
+
+async def compare_cluster(world: World) -> None:
+    """Compare what the API server lists with what is known."""
     for resource in (*OURS, *CHILDREN):
         if resource is not SCALED_OBJECTS or world.board.keda:
             await compare_objects(resource, world)
-    await compare_rows(world)
 
 
 async def prime(world: World) -> None:

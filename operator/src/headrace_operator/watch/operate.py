@@ -11,9 +11,9 @@ import kopf
 
 from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.reconcile import loops
-from headrace_operator.reconcile.resync import prime
+from headrace_operator.reconcile.resync import compare_cluster, compare_rows, prime
 from headrace_operator.watch.framework import framework
-from headrace_operator.watch.keeper import overlooked
+from headrace_operator.watch.keeper import LOOK_EVERY, overlooked
 from headrace_operator.watch.login import register_login
 from headrace_operator.watch.register import register
 from headrace_operator.watch.watchdog import watchdog
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 TRY_AGAIN_SECONDS: Final = 2.0
-FIRST_RESYNC_SECONDS: Final = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +77,19 @@ async def _listen(
         ends.set()
         return True
 
+    async def catch_up() -> None:
+        # What was deleted between the old watches and the new ones is told by neither.
+        while health.pulse.unbegun(health.wanted()):  # noqa: ASYNC110 -- kopf tells nobody
+            await asyncio.sleep(LOOK_EVERY)
+        await _until_done("compare the cluster", lambda: compare_cluster(health.world))
+
     async def heed() -> None:
         if start.stop is not None:
             await start.stop.wait()
             ends.set()
 
-    keeper, heeder = asyncio.create_task(keep()), asyncio.create_task(heed())
+    health.pulse.restart()
+    keeper, *others = (asyncio.create_task(one) for one in (keep(), heed(), catch_up()))
     try:
         await kopf.operator(
             registry=registry,
@@ -95,8 +101,8 @@ async def _listen(
         )
     finally:
         again = keeper.done() and not keeper.cancelled()
-        keeper.cancel()
-        heeder.cancel()
+        for task in (keeper, *others):
+            task.cancel()
     return again
 
 
@@ -106,11 +112,7 @@ def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[Non
     async def learn_of_ledger() -> None:
         await _until_done("reach the ledger", start.check_ledger)
         health.ledger = True
-
-    async def resync_early() -> None:
-        # What was deleted between our list and kopf's is in neither.
-        await asyncio.sleep(min(FIRST_RESYNC_SECONDS, rhythm.resync))
-        await _until_done("compare everything", lambda: loops.resync(world))
+        await _until_done("compare the rows", lambda: compare_rows(world))
 
     regular = (
         (rhythm.resync, loops.resync),
@@ -119,7 +121,6 @@ def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[Non
     )
     return [
         learn_of_ledger(),
-        resync_early(),
         leadership.keep(world.now),
         watchdog(health),
         *(loops.every(each, start.chance, do, world) for each, do in regular),

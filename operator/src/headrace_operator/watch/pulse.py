@@ -57,6 +57,10 @@ class Pulse:
         for path in [path for path in self._beats if path.rsplit("/", 1)[-1] == plural]:
             del self._beats[path]
 
+    def restart(self) -> None:
+        """Expect every watch to begin anew."""
+        self._beats.clear()
+
     def age(self, plurals: Iterable[str]) -> float:
         """Return the age of the oldest of these watches; one that never began is infinitely old."""
         ages = self.ages()
