@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from crd_server import crd_server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,22 +15,11 @@ if TYPE_CHECKING:
     from headrace_ledger.embedded import EmbeddedLedger
 
 
-CRDS = Path(__file__).parents[2] / "crds"
-
-
 @pytest.fixture(scope="session")
 def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
-    """Give a real kube-apiserver with our CRDs and the controllers that make no pods."""
-    # Imported here, so that tests without an API server need neither Go nor the built binary.
-    from apiserver import CONTROLLERS, serving  # noqa: PLC0415
-    from devcluster.errors import NotPossibleError  # noqa: PLC0415
-
-    try:
-        with serving(tmp_path_factory.mktemp("apiserver"), controllers=CONTROLLERS) as server:
-            server.install(CRDS)
-            yield server
-    except NotPossibleError as error:
-        pytest.skip(f"a kube-apiserver can be neither found nor built here: {error}")
+    """Give a real kube-apiserver; tests share it, so each works in namespaces of its own."""
+    with crd_server(tmp_path_factory.mktemp("apiserver")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

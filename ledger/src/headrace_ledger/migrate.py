@@ -56,6 +56,13 @@ CREATE TABLE IF NOT EXISTS headrace.schema_versions (
 )"""
 
 
+_EARLIER: Final = """
+    SELECT p.oid::regprocedure::text AS signature, pg_get_userbyid(p.proowner) AS owner
+    FROM pg_proc p
+    WHERE p.pronamespace = 'headrace'::regnamespace AND p.proname = ANY ($1)
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Script:
     """One SQL file: a migration, or a function."""
@@ -141,8 +148,18 @@ async def _found(con: asyncpg.Connection) -> None:
     await con.execute("RESET ROLE")
 
 
+async def _drop_functions(con: asyncpg.Connection) -> None:
+    """Drop what an earlier version called by these names: replacing keeps other signatures."""
+    earlier = await con.fetch(_EARLIER, [script.name for script in functions()])
+    for row in earlier:
+        await con.execute(f"RESET ROLE; SET LOCAL ROLE {row['owner']}")
+        await con.execute(f"DROP FUNCTION {row['signature']}")
+
+
 async def _create_functions(con: asyncpg.Connection) -> None:
     """Create every function as its owner; nobody may call one that was not granted to them."""
+    await _drop_functions(con)
+    await con.execute(f"RESET ROLE; SET LOCAL ROLE {OWNER}")
     await con.execute("SET LOCAL check_function_bodies = off")
     await con.execute(f"GRANT CREATE ON SCHEMA headrace TO {DEFINER}")
     for script in functions():

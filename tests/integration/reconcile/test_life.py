@@ -166,7 +166,9 @@ async def test_every_watch_is_seen_to_be_alive(keda, place, op):
     await place.settle(op)
 
     async def ready() -> bool:
-        return await op.health.complaint() is None
+        complaint = await op.health.complaint()
+        assert complaint is None, complaint
+        return True
 
     await op.until("readiness", ready)
     assert len(op.health.pulse.ages()) >= len(CHILDREN) + 3
