@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import os
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2 as httpx
 from pydantic import SecretStr
 
+from gateway_rows import provider_row, row
 from headrace_contract.compiled import (
     CompiledLLM,
     CompiledModel,
@@ -35,14 +35,13 @@ from headrace_gateway.models.httpx_upstream import HttpxUpstream
 from headrace_gateway.options import Options
 from headrace_gateway.serving import server
 from headrace_ledger.client import Ledger
-from headrace_ledger.records import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
+from headrace_ledger.declared import TenantRow
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
 KEY = "dev-key"
 NUMBERS = count(1)
-PRICE = {"input": "2", "output": "6", "currency": "USD"}
 
 
 async def until(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -151,46 +150,6 @@ def compiled(names: Names, **changes: Any) -> CompiledPipeline:
         "result_seconds": 600,
     }
     return CompiledPipeline(**{**fields, **changes}).sealed()
-
-
-def row(pipeline: CompiledPipeline, **changes: Any) -> PipelineRow:
-    fields: dict[str, Any] = {
-        "tenant": pipeline.tenant,
-        "uid": pipeline.uid,
-        "namespace": pipeline.namespace,
-        "name": pipeline.name,
-        "generation": pipeline.generation,
-        "digest": pipeline.digest,
-        "compiled": pipeline.model_dump_json(),
-        "service_account": "draft-worker",
-        "stop_policy": "None",
-        "steps": tuple(
-            EdgeRow(s.name, s.type, s.pool, tuple(s.depends_on), s.timeout_seconds)
-            for s in pipeline.steps
-        ),
-        "pools": tuple(
-            PoolRow(p.name, p.concurrency_per_worker, p.max_replicas, f"scale-{p.name}")
-            for p in pipeline.pools
-        ),
-        "max_attempts": pipeline.retry.max_attempts,
-        "backoff_initial_seconds": pipeline.retry.initial_seconds,
-        "backoff_max_seconds": pipeline.retry.max_seconds,
-        "max_concurrent_runs": pipeline.max_concurrent_runs,
-        "run_seconds": pipeline.run_seconds,
-        "result_seconds": pipeline.result_seconds,
-    }
-    return PipelineRow(**{**fields, **changes})
-
-
-def provider_row(name: str, endpoint: str, model: str, **spec: Any) -> ProviderRow:
-    document = {
-        "endpoint": endpoint,
-        "models": [{"name": model, "price": PRICE}],
-        "timeouts": {"connect": "1s", "firstByte": "5s", "total": "20s"},
-        **spec,
-    }
-    text = json.dumps(document)
-    return ProviderRow(name, f"uid-{name}", text, hashlib.sha256(text.encode()).hexdigest())
 
 
 def key_of(text: str) -> tuple[str, str]:

@@ -10,17 +10,8 @@ import time
 from typing import Any
 from uuid import UUID
 
-from headrace_ledger.records import (
-    ClaimWish,
-    Completion,
-    EdgeRow,
-    Failure,
-    LeaseRecord,
-    PipelineRow,
-    PoolRow,
-    Submit,
-    TenantRow,
-)
+from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, TenantRow
+from headrace_ledger.records import ClaimWish, Completion, Failure, LeaseRecord, Submit
 
 _NUMBERS = itertools.count(1)
 

@@ -25,7 +25,8 @@ from headrace_gateway.identity.dev import DevIdentity
 from headrace_gateway.models.httpx_upstream import HttpxUpstream
 from headrace_gateway.serving import server
 from headrace_ledger.client import Ledger
-from headrace_ledger.records import ProviderRow, RunRecord, TenantRow
+from headrace_ledger.declared import ProviderRow, TenantRow
+from headrace_ledger.records import RunRecord
 from worker_scenes import until
 
 KEY = "local-key"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headrace_gateway.clock import Clock
-    from headrace_ledger.records import PoolCounts
+    from headrace_ledger.declared import PoolCounts
 
 
 class Countable(Protocol):

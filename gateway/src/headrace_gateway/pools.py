@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Sequence
 
     from headrace_gateway.clock import Clock
-    from headrace_ledger.records import PipelineRecord, PoolRecord
+    from headrace_ledger.declared import PipelineRecord, PoolRecord
 
 K = TypeVar("K", bound="Hashable")
 V = TypeVar("V")

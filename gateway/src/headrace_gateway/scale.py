@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from headrace_ledger.records import PoolCounts
+    from headrace_ledger.declared import PoolCounts
 
 # The autoscaler ignores differences up to a tenth, so to be heard we ask for a little more.
 TOLERANCE: Final = 1.1

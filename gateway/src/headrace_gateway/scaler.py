@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from headrace_gateway.counts import Counts
     from headrace_gateway.pools import PoolBook
     from headrace_gateway.wake import Wakes
-    from headrace_ledger.records import PoolCounts, PoolRecord
+    from headrace_ledger.declared import PoolCounts, PoolRecord
 
 METRIC: Final = "headrace-tasks"
 LOOK_SECONDS: Final = 5.0

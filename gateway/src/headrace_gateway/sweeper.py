@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headrace_gateway.metrics import Metrics
     from headrace_gateway.options import Options
     from headrace_gateway.wake import Wakes
-    from headrace_ledger.records import Swept
+    from headrace_ledger.declared import Swept
 
 MOST_TURNS: Final = 20  # batches of one tick, so that one backlog cannot hold the loop
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs
-from headrace_ledger.records import Drift, PipelineRecord, PoolCounts, PoolRecord, ProviderRow
+from headrace_ledger.declared import PipelineRecord, PoolCounts, PoolRecord, ProviderRow
+from headrace_ledger.records import Drift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

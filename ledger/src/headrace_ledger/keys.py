@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs
-from headrace_ledger.records import ApiKeyRow
+from headrace_ledger.declared import ApiKeyRow
 
 if TYPE_CHECKING:
     import asyncpg

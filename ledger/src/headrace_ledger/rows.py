@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs, columns
+from headrace_ledger.declared import Remaining, TenantRow
 from headrace_ledger.edge import flaw
 from headrace_ledger.errors import InvalidItemError
-from headrace_ledger.records import Remaining, TenantRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from headrace_ledger.records import PipelineRow, ProviderRow
+    from headrace_ledger.declared import PipelineRow, ProviderRow
 
 
 class Rows(Verbs):

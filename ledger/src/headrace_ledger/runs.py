@@ -21,9 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headrace_ledger.group import Joined
-    from headrace_ledger.records import (
-        Submit,
-    )
+    from headrace_ledger.records import Submit
 
 
 class Runs(Verbs):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headrace_ledger.call import Verbs
-from headrace_ledger.records import Swept
+from headrace_ledger.declared import Swept
 
 
 class Sweep(Verbs):

@@ -13,11 +13,7 @@ from headrace_contract.protocol import (
 )
 from headrace_ledger.call import Verbs, columns
 from headrace_ledger.group import each
-from headrace_ledger.records import (
-    Completed,
-    LeaseRecord,
-    Settled,
-)
+from headrace_ledger.records import Completed, LeaseRecord, Settled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,13 +22,7 @@ if TYPE_CHECKING:
     import asyncpg
 
     from headrace_ledger.group import Joined
-    from headrace_ledger.records import (
-        ClaimWish,
-        Completion,
-        Failure,
-        HeldLease,
-        Release,
-    )
+    from headrace_ledger.records import ClaimWish, Completion, Failure, HeldLease, Release
 
 
 class Tasks(Verbs):

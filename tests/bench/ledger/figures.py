@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 import ledger_rows as make
 from headrace_ledger.client import Ledger
+from headrace_ledger.declared import PipelineRow
 from headrace_ledger.embedded import EmbeddedLedger
-from headrace_ledger.records import PipelineRow
 
 CONNECTIONS = 8
 

@@ -10,7 +10,8 @@ import grpc.aio
 import pytest
 
 from gateway_relay import relayed
-from gateway_scene import row, scene
+from gateway_rows import row
+from gateway_scene import scene
 from headrace_gateway.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
 from headrace_gateway.externalscaler_pb2_grpc import ExternalScalerStub
 from headrace_gateway.scaler import serve_scaler

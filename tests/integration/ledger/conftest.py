@@ -15,8 +15,9 @@ from headrace_ledger.client import Ledger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from headrace_ledger.declared import PipelineRow
     from headrace_ledger.embedded import EmbeddedLedger
-    from headrace_ledger.records import LeaseRecord, PipelineRow, Submit
+    from headrace_ledger.records import LeaseRecord, Submit
 
 pytestmark = pytest.mark.postgres
 

@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 import ledger_rows as make
-from headrace_ledger.records import ApiKeyRow, CallRecord, ProviderRow
+from headrace_ledger.declared import ApiKeyRow, ProviderRow
+from headrace_ledger.records import CallRecord
 
 pytestmark = pytest.mark.postgres
 

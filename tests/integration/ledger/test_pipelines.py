@@ -5,8 +5,9 @@ import dataclasses
 import pytest
 
 import ledger_rows as make
+from headrace_ledger.declared import Remaining
 from headrace_ledger.errors import InvalidItemError
-from headrace_ledger.records import Remaining, RunStatus
+from headrace_ledger.records import RunStatus
 
 pytestmark = pytest.mark.postgres
 

@@ -17,7 +17,7 @@ from headrace_gateway.identity.api_keys import KEY_SECONDS, KeyIdentity, make_ke
 from headrace_gateway.identity.caller import Caller
 from headrace_gateway.identity.dev import DevIdentity
 from headrace_gateway.identity.key_routes import tenant_for
-from headrace_ledger.records import ApiKeyRow
+from headrace_ledger.declared import ApiKeyRow
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MADE = make_key(os.urandom)

@@ -10,8 +10,8 @@ import pytest
 from headrace_gateway.clock import Clock
 from headrace_gateway.counts import Counts
 from headrace_gateway.scale import load, metric
+from headrace_ledger.declared import PoolCounts
 from headrace_ledger.errors import LedgerUnavailableError
-from headrace_ledger.records import PoolCounts
 
 
 def counts(runnable: int = 0, running: int = 0, *, held: bool = False) -> PoolCounts:

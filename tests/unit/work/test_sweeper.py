@@ -8,8 +8,8 @@ from headrace_gateway.metrics import Metrics
 from headrace_gateway.options import Options
 from headrace_gateway.sweeper import MOST_TURNS, Sweeper
 from headrace_gateway.wake import Wakes
+from headrace_ledger.declared import Swept
 from headrace_ledger.errors import LedgerUnavailableError
-from headrace_ledger.records import Swept
 
 
 class Ledger:

@@ -30,7 +30,7 @@ from headrace_contract.resources.model_provider import (
     ProviderModel,
     SecretKeyRef,
 )
-from headrace_ledger.records import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
+from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
 
 TENANT: Final = "dev"
 SECRET: Final = "headrace-dev"  # noqa: S105 -- the name of a Secret that exists in no cluster

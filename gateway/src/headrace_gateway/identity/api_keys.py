@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headrace_gateway.clock import Chance, Clock
-    from headrace_ledger.records import ApiKeyRow
+    from headrace_ledger.declared import ApiKeyRow
 
 # Kept no longer than this, so that a revoked key is refused within five seconds.
 KEY_SECONDS: Final = 3.0

@@ -15,7 +15,7 @@ from headrace_gateway.edge.body import parse_model, read_body
 from headrace_gateway.errors import BadRequestError, ForbiddenError, NotFoundError
 from headrace_gateway.identity.api_keys import make_key
 from headrace_gateway.identity.caller import OPERATE
-from headrace_ledger.records import ApiKeyRow
+from headrace_ledger.declared import ApiKeyRow
 
 if TYPE_CHECKING:
     from starlette.requests import Request

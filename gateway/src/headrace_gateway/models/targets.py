@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from headrace_contract.compiled import CompiledPipeline, CompiledTarget
     from headrace_contract.resources.model_provider import Price
     from headrace_gateway.clock import Clock
-    from headrace_ledger.records import ProviderRow
+    from headrace_ledger.declared import ProviderRow
 
 PROVIDER_SECONDS: Final = 2.0
 

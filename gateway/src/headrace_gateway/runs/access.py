@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from headrace_gateway.identity.caller import Caller
     from headrace_gateway.world import World
-    from headrace_ledger.records import PipelineRecord, RunRecord
+    from headrace_ledger.declared import PipelineRecord
+    from headrace_ledger.records import RunRecord
 
 _NAME: Final = re.compile(r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")
 

@@ -36,7 +36,8 @@ if TYPE_CHECKING:
 
     from headrace_gateway.runs.access import Access
     from headrace_gateway.world import World
-    from headrace_ledger.records import PipelineRecord, Submitted
+    from headrace_ledger.declared import PipelineRecord
+    from headrace_ledger.records import Submitted
 
 _KEY: Final = re.compile(r"^[\x21-\x7e]{1,200}$")
 

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from headrace_gateway.work.settle import Settling
     from headrace_gateway.work.tasks import Tasks
     from headrace_gateway.world import World
-    from headrace_ledger.records import LeaseRecord, PoolRecord
+    from headrace_ledger.declared import PoolRecord
+    from headrace_ledger.records import LeaseRecord
 
 
 class ClaimRoute:

@@ -8,13 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_contract.resources.agent_pipeline import Backlog
-from headrace_ledger.records import (
-    EdgeRow,
-    PipelineRow,
-    PoolRow,
-    ProviderRow,
-    TenantRow,
-)
+from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
 from headrace_operator.apply.errors import ledger_errors
 from headrace_operator.plan.stamp import digest
 
@@ -23,9 +17,7 @@ if TYPE_CHECKING:
 
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_ledger.client import Ledger
-    from headrace_ledger.records import (
-        PoolCounts,
-    )
+    from headrace_ledger.declared import PoolCounts
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.plan.build import LedgerPlan

@@ -1,0 +1,155 @@
+"""What stands in the ledger beside runs: tenants, providers, pipelines, pools, keys, counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    """A tenant and the namespaces that it holds (already free of conflicts)."""
+
+    tenant: str
+    uid: str
+    namespaces: tuple[str, ...]
+    stop_policy: str = "None"
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderRow:
+    """A model provider, as the gateway needs it; kept under the reserved tenant `_platform`."""
+
+    name: str
+    uid: str
+    spec: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRow:
+    """A pool of a pipeline, and the objects that prove who works and who scales for it."""
+
+    name: str
+    concurrency_per_worker: int
+    max_replicas: int
+    scaled_object: str
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeRow:
+    """A step, its pool and what it waits for; what the graph means to the ledger."""
+
+    step: str
+    type: str
+    pool: str
+    depends_on: tuple[str, ...]
+    timeout_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRow:
+    """A version of a pipeline; put again with the same digest it changes nothing but the policy."""
+
+    tenant: str
+    uid: str
+    namespace: str
+    name: str
+    generation: int
+    digest: str
+    compiled: str
+    service_account: str
+    stop_policy: str
+    steps: tuple[EdgeRow, ...]
+    pools: tuple[PoolRow, ...]
+    max_attempts: int
+    backoff_initial_seconds: float
+    backoff_max_seconds: float
+    max_concurrent_runs: int | None
+    run_seconds: float
+    result_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Remaining:
+    """What still stands in the way of a deletion."""
+
+    running: int
+    unfinished: int
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKeyRow:
+    tenant: str
+    id: str
+    prefix: str
+    hash: bytes
+    name: str
+    scopes: tuple[str, ...]
+    created_by: str
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PoolRecord:
+    """A pool as the gateway knows it."""
+
+    tenant: str
+    pool_id: int
+    pipeline_uid: str
+    namespace: str
+    pipeline: str
+    pool: str
+    service_account: str
+    scaled_object: str
+    concurrency_per_worker: int
+    max_replicas: int
+    held: bool
+    draining: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolCounts:
+    tenant: str
+    pool_id: int
+    namespace: str
+    pipeline: str
+    pool: str
+    runnable: int
+    running: int
+    parked: int
+    dead: int
+    oldest_runnable_seconds: float
+    held: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineRecord:
+    """What the gateway needs to accept a run."""
+
+    tenant: str
+    uid: str
+    namespace: str
+    name: str
+    digest: str
+    compiled: str
+    service_account: str
+    deleting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One turn of the sweep; `ran` is False when another gateway was at it."""
+
+    ran: bool
+    expired: int = 0
+    timed_out: int = 0
+    unparked: int = 0
+    deleted_runs: int = 0
+    more: bool = False
+    pool_ids: tuple[int, ...] = field(default=())
