@@ -167,3 +167,14 @@ async def test_a_pipeline_made_anew_under_an_old_name_lists_the_old_runs_too(hou
         house.tenant, row.namespace, row.name, status=None, limit=9, cursor=None
     )
     assert [r.id for r in page] == [new.id, old.id]
+
+
+async def test_a_pipeline_that_is_put_again_after_its_deletion_takes_runs_again(house):
+    row = await house.pipeline(make.edge("a"))
+    await house.operator.drain_pipeline(row.uid, house.tenant)
+    await house.operator.delete_pipeline(row.uid, house.tenant)
+    await house.operator.put_pipeline(row)
+    run = await house.submit(row)
+    [lease] = await house.claim(row, 1)
+    await house.gateway.complete([make.completion(lease)])
+    assert (await house.gateway.run(house.tenant, run.id)).status is RunStatus.SUCCEEDED

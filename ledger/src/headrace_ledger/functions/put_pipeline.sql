@@ -16,7 +16,9 @@ BEGIN
   VALUES (p_tenant, p_uid, p_namespace, p_name, p_generation, p_account, p_stop, p_max_runs)
   ON CONFLICT (tenant, uid) DO UPDATE
   SET generation = excluded.generation, service_account = excluded.service_account, stop_policy = excluded.stop_policy,
-      max_concurrent_runs = excluded.max_concurrent_runs
+      max_concurrent_runs = excluded.max_concurrent_runs,
+      -- Put again, it is wanted again: its tenant was made anew, or its namespace came back.
+      deleting_since = NULL, deleted_at = NULL
   RETURNING l.id INTO v_pipeline;
 
   INSERT INTO pools (tenant, pipeline, name, concurrency_per_worker, max_replicas, scaled_object)
