@@ -152,7 +152,7 @@ def tell(story: Story, console: Console) -> None:
     console.print(table)
     console.print(
         "Look further:\n"
-        "  export KUBECONFIG=.devcluster/kubeconfig   # kubectl: .devcluster/bin/kubectl\n"
+        "  export KUBECONFIG=.devcluster/kubeconfig\n"
         f"  kubectl -n {NAMESPACE} describe agentpipeline {PIPELINE}\n"
         f"  kubectl -n {NAMESPACE} get deployments,scaledobjects,events\n"
         "  make down                                  # takes it all away"
