@@ -39,7 +39,7 @@ class OutputSpec(Spec):
     """What a run answers."""
 
     schema_: Annotated[JsonSchema | None, Field(alias="schema")] = None
-    """JSON Schema that the output of each run must satisfy, else the run fails as InvalidOutput."""
+    """JSON Schema of the output of each run; it must be a valid schema, and is not enforced yet."""
 
 
 class ModelTarget(Spec):

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION headrace.accept(
 ) RETURNS TABLE (n bigint, outcome text, id uuid, pools bigint[])
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
   g record; -- items of one version of one pipeline

@@ -11,7 +11,7 @@ CREATE OR REPLACE FUNCTION headrace.complete(
                  lease_seconds float8, timeout_seconds float8)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
   v_tenant text;
@@ -117,7 +117,9 @@ BEGIN
       UPDATE tasks t
       SET state = CASE WHEN p_skipped[d.n] THEN 'skipped' ELSE 'done' END, finished_by = p_by[d.n], answer = 'Done',
           key_hash = NULL, error_class = NULL, message = NULL
-      FROM unnest(d_n) AS d (n) WHERE t.tenant = v_tenant AND t.id = p_task[d.n];
+      FROM unnest(d_n) AS d (n)
+      -- The second condition says nothing new: it keeps every plan, however old its statistics, off other rows.
+      WHERE t.tenant = v_tenant AND t.id = p_task[d.n] AND t.id = ANY (p_task);
       INSERT INTO outputs (tenant, run, no, output)
       SELECT v_tenant, ts.run[d.j], ts.no[d.j], p_output[d.n] FROM unnest(d_n, d_t) AS d (n, j)
       WHERE p_output[d.n] IS NOT NULL AND NOT p_skipped[d.n];
@@ -174,11 +176,11 @@ BEGIN
           due_at = now() + make_interval(secs => (SELECT v.result_seconds FROM versions v
                                                   WHERE v.tenant = v_tenant AND v.id = r.version))
       FROM unnest(rs.id, v_finished, v_made, v_seqs, rs.every) AS u (id, finished, made, seq, every)
-      WHERE r.tenant = v_tenant AND r.id = u.id AND u.finished = u.every AND r.phase = 1;
+      WHERE r.tenant = v_tenant AND r.id = u.id AND r.id = ANY (rs.id) AND u.finished = u.every AND r.phase = 1;
       IF v_finished <> rs.every THEN
         UPDATE runs r SET finished = u.finished, made = u.made, seq = u.seq
         FROM unnest(rs.id, v_finished, v_made, v_seqs, rs.every) AS u (id, finished, made, seq, every)
-        WHERE r.tenant = v_tenant AND r.id = u.id AND u.finished <> u.every AND r.phase = 1;
+        WHERE r.tenant = v_tenant AND r.id = u.id AND r.id = ANY (rs.id) AND u.finished <> u.every AND r.phase = 1;
       END IF;
       INSERT INTO events (tenant, run, seq, no, type, data)
       SELECT v_tenant, e.run, e.seq, e.no, e.type, e.data

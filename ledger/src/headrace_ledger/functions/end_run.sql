@@ -19,7 +19,7 @@ BEGIN
       ORDER BY t.id FOR UPDATE
     ), ended AS (
       UPDATE tasks t SET state = 'cancelled' FROM (SELECT o.id FROM open o UNION ALL SELECT h.id FROM held h) AS u
-      WHERE t.tenant = p_tenant AND t.id = u.id
+      WHERE t.tenant = p_tenant AND t.id = u.id AND t.id = ANY (v_ids)
     )
     SELECT u.pool, count(*) FILTER (WHERE u.state = 'ready') AS ready, count(*) FILTER (WHERE u.state = 'leased') AS running,
            count(*) FILTER (WHERE u.state = 'parked') AS parked

@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION headrace.heartbeat(p_tenant text[], p_task uuid[], p_
 RETURNS TABLE (n bigint, outcome text)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
   v_tenant text;
@@ -13,10 +13,11 @@ BEGIN
     WITH held AS MATERIALIZED (
       SELECT t.id FROM unnest(p_tenant, p_task, p_fence) AS i (tenant, task, fence)
       JOIN tasks t ON t.tenant = v_tenant AND t.id = i.task AND t.fence = i.fence AND t.state = 'leased'
-      WHERE i.tenant = v_tenant
+      WHERE i.tenant = v_tenant AND t.id = ANY (p_task) -- again, for plans with old statistics
       ORDER BY t.id FOR UPDATE OF t
     )
-    UPDATE tasks t SET lease_until = now() + interval '30 s' FROM held h WHERE t.tenant = v_tenant AND t.id = h.id;
+    UPDATE tasks t SET lease_until = now() + interval '30 s' FROM held h
+    WHERE t.tenant = v_tenant AND t.id = h.id AND t.id = ANY (p_task);
     RETURN QUERY
       SELECT i.n, beat(v_tenant, i.task, i.fence)
       FROM unnest(p_tenant, p_task, p_fence) WITH ORDINALITY AS i (tenant, task, fence, n) WHERE i.tenant = v_tenant;

@@ -5,7 +5,7 @@ CREATE OR REPLACE FUNCTION headrace.lease(
 ) RETURNS uuid[]
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 DECLARE
   v_ids uuid[];
   v_of uuid[]; -- their runs

@@ -5,7 +5,7 @@ RETURNS TABLE (tenant text, task uuid, fence bigint, run uuid, step text, pool b
                lease_seconds float8, timeout_seconds float8)
 LANGUAGE plpgsql STABLE SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 BEGIN
   RETURN QUERY

@@ -2,7 +2,7 @@
 CREATE OR REPLACE FUNCTION headrace.lock_tasks(p_tenant text, p_tasks uuid[]) RETURNS void
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
-SET enable_mergejoin = off SET enable_bitmapscan = off AS $$
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 BEGIN
   PERFORM FROM runs r
   WHERE r.tenant = p_tenant AND r.id = ANY (ARRAY(

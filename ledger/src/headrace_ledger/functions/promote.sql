@@ -2,7 +2,7 @@
 -- One transaction at a time per pipeline, or two ends of runs would both see one free place.
 CREATE OR REPLACE FUNCTION headrace.promote(p_tenant text, p_pipeline bigint) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_bitmapscan = off SET enable_material = off AS $$
 DECLARE
   v_max integer;
   v_free integer;

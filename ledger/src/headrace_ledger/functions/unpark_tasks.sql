@@ -9,7 +9,7 @@ BEGIN
     WHERE t.tenant = p_tenant AND t.id = ANY (p_tasks) AND t.state = 'parked' AND t.ready_at <= now()
     ORDER BY t.id FOR UPDATE SKIP LOCKED
   ), moved AS (
-    UPDATE tasks t SET state = 'ready', park_reason = NULL FROM due d WHERE t.tenant = p_tenant AND t.id = d.id
+    UPDATE tasks t SET state = 'ready', park_reason = NULL FROM due d WHERE t.tenant = p_tenant AND t.id = d.id AND t.id = ANY (p_tasks)
     RETURNING t.pool
   ), summed AS (
     SELECT m.pool, count(*) AS n FROM moved m GROUP BY m.pool
