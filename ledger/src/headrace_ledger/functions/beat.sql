@@ -1,7 +1,8 @@
 -- Whether a lease still stands: 'Held', 'Interrupt' (HoldAndDrain), 'Cancelled' (with its run) or 'Lost'.
 CREATE OR REPLACE FUNCTION headrace.beat(p_tenant text, p_task uuid, p_fence bigint) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 DECLARE
   v_state text;
   v_pool bigint;

@@ -6,7 +6,8 @@ CREATE OR REPLACE FUNCTION headrace.claim(
                  key_hash bytea, digest text, input text, steps text[], outputs text[], traceparent text,
                  lease_seconds float8, timeout_seconds float8)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
   w record;

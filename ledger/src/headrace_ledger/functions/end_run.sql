@@ -3,7 +3,8 @@
 CREATE OR REPLACE FUNCTION headrace.end_run(p_tenant text, p_run uuid, p_status text, p_class text, p_message text)
 RETURNS void
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 DECLARE
   c record;
   v_ids uuid[] := task_ids(p_tenant, p_run);

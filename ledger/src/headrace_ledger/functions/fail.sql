@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION headrace.fail(
   p_jitter float8[], p_delay float8[]
 ) RETURNS TABLE (n bigint, outcome text, finished boolean, pools bigint[])
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
   v_tenant text;

@@ -2,7 +2,8 @@
 -- A pipeline that is being deleted is held: its running steps may end.
 CREATE OR REPLACE FUNCTION headrace.pool_hold(p_tenant text, p_pool bigint) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path = headrace, pg_temp
-SET plan_cache_mode = force_generic_plan SET enable_seqscan = off AS $$
+SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
+SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 DECLARE
   v_policy text;
   v_deleting boolean;
