@@ -10,6 +10,7 @@ from headrace_contract.names import SYSTEM_NAMESPACE
 from stage import TO_MOCK, llm, slow_http
 
 GATEWAY = "deployment/headrace-gateway"
+DATABASE = "deployment/headrace-evaluation-database"
 
 
 def system_pod(kubectl, component):
@@ -131,17 +132,23 @@ def test_an_unreachable_scaler_holds_the_workers(stage):
 
 def test_the_ledger_away_for_a_minute_loses_no_lease(stage):
     door, run = held(stage)
-    database = system_pod(stage.kubectl, "evaluation-database")
-    assert signal_pod(database, "STOP") >= 1
+    scale = ("-n", SYSTEM_NAMESPACE, "scale", DATABASE)
+    stage.kubectl.run(*scale, "--replicas=0")
     try:
+        wait("the ledger's pod is gone", lambda: not database_pods(stage.kubectl), 60)
         began = time.monotonic()
         wait("the ledger has been away for a minute", lambda: time.monotonic() - began > 60, 70)
         answer = door.submit(stage.name, "held", {"topic": "tides"})
         assert answer.status_code == 503
         assert int(answer.headers["retry-after"]) >= 1
     finally:
-        assert signal_pod(database, "CONT") >= 1
+        stage.kubectl.run(*scale, "--replicas=1")
     ended_well_at_the_first_attempt(stage, door, run)
+
+
+def database_pods(kubectl):
+    selector = "app.kubernetes.io/component=evaluation-database"
+    return kubectl.list("pods", SYSTEM_NAMESPACE, selector)
 
 
 def readable(stage, door, run) -> bool:

@@ -65,7 +65,8 @@ class Bench:
         async def loop() -> None:
             nonlocal done
             while time.perf_counter() < until:
-                done += await one()
+                more = await one()  # not in one line: `done` would be read before the wait
+                done += more
 
         start = time.perf_counter()
         await asyncio.gather(*(loop() for _ in range(workers)))
