@@ -106,8 +106,13 @@ class Door:
         return self.request("POST", path, json=value, headers=headers)
 
     def run(self, namespace: str, pipeline: str, run: str) -> dict[str, Any]:
+        """Return a run; raise ConnectionError also while the gateway cannot reach the ledger."""
         path = f"/v1/namespaces/{namespace}/pipelines/{pipeline}/runs/{run}"
-        found: dict[str, Any] = self.request("GET", path).raise_for_status().json()
+        answer = self.request("GET", path)
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            message = f"the ledger is away: {answer.text}"
+            raise ConnectionError(message)
+        found: dict[str, Any] = answer.raise_for_status().json()
         return found
 
 

@@ -91,7 +91,7 @@ class Names:
 
     @property
     def tenant(self) -> str:
-        return f"tenant-{os.getpid()}-{self.number}"
+        return f"door-{os.getpid()}-{self.number}"
 
     @property
     def namespace(self) -> str:
