@@ -15,19 +15,22 @@ SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off
 #variable_conflict use_column
 DECLARE
   v_tenant text;
-  ts record; -- the tasks, as columns
-  rs record; -- their runs, as columns
-  x record; -- a step that is due now
-  v_ns bigint[];
+  v_ns bigint[]; -- the items of this tenant; per item: outcome, place of its run, task that goes with the answer
   v_outcomes text[];
+  v_places integer[];
+  v_nexts uuid[];
+  ts record; -- the tasks and the run of each, as columns; a run's place is that of its first task
   v_states text[];
-  v_finished bigint[]; -- per run: finished steps, made steps, last event
+  v_finished bigint[]; -- by place: finished steps, made steps, last event
   v_made bigint[];
   v_seqs integer[];
-  d_n integer[]; -- per finished step: its item, task and run
+  v_runs integer[]; -- the places of the runs that move on
+  v_more boolean; -- some of them have steps left
+  v_over boolean; -- some of them are over
+  d_n integer[]; -- per finished step: its item, its task, the place of its run
   d_t integer[];
   d_r integer[];
-  e_run uuid[]; -- events, as columns
+  e_run integer[]; -- events, as columns
   e_seq integer[];
   e_no smallint[];
   e_type text[];
@@ -36,36 +39,41 @@ DECLARE
   c_ready bigint[];
   c_running bigint[];
   v_none bigint[];
-  v_next uuid[];
   v_pools bigint[];
+  x record; -- a step that is due now
   v_pipeline bigint;
   v_heir integer;
   j integer;
   m integer;
+  r integer;
 BEGIN
   FOR v_tenant, v_ns IN
     SELECT i.tenant, array_agg(i.n) FROM unnest(p_tenant) WITH ORDINALITY AS i (tenant, n)
     GROUP BY i.tenant ORDER BY i.tenant COLLATE "C"
   LOOP
     PERFORM set_config('headrace.tenant', v_tenant, true);
-    -- Runs before tasks, each in id order: an `= ANY` walk of the key goes in order.
-    SELECT array_agg(l.id) AS id, array_agg(l.version) AS version, array_agg(l.pipeline) AS pipeline, array_agg(l.seq) AS seq,
-           array_agg(l.made) AS made, array_agg(l.finished) AS finished, array_agg(l.every) AS every, array_agg(l.due_at) AS due_at
-    INTO rs
-    FROM (SELECT r.* FROM runs r
-          WHERE r.tenant = v_tenant
-            AND r.id = ANY (ARRAY(SELECT t.run FROM tasks t WHERE t.tenant = v_tenant AND t.id = ANY (p_task)))
-          FOR UPDATE) AS l;
+    -- In id order, as an `= ANY` walk of the key goes, and each run before its task.
     SELECT array_agg(l.id) AS id, array_agg(l.run) AS run, array_agg(l.no) AS no, array_agg(l.pool) AS pool,
            array_agg(l.state) AS state, array_agg(l.fence) AS fence, array_agg(l.park_until IS NOT NULL) AS marked,
-           array_agg(l.finished_by) AS finished_by, array_agg(l.answer) AS answer
+           array_agg(l.finished_by) AS finished_by, array_agg(l.answer) AS answer, array_agg(l.version) AS version,
+           array_agg(l.pipeline) AS pipeline, array_agg(l.seq) AS seq, array_agg(l.made) AS made,
+           array_agg(l.finished) AS finished, array_agg(l.every) AS every, array_agg(l.due_at) AS due_at
     INTO ts
-    FROM (SELECT t.* FROM tasks t WHERE t.tenant = v_tenant AND t.id = ANY (p_task) FOR UPDATE) AS l;
+    FROM (SELECT t.id, t.run, t.no, t.pool, t.state, t.fence, t.park_until, t.finished_by, t.answer, t.version,
+                 r.pipeline, r.seq, r.made, r.finished, r.every, r.due_at
+          FROM tasks t JOIN runs r ON r.tenant = v_tenant AND r.id = t.run
+          WHERE t.tenant = v_tenant AND t.id = ANY (p_task)
+          FOR UPDATE OF r, t) AS l;
     v_states := ts.state;
-    v_finished := rs.finished;
-    v_made := rs.made;
-    v_seqs := rs.seq;
+    v_finished := ts.finished;
+    v_made := ts.made;
+    v_seqs := ts.seq;
     v_outcomes := '{}';
+    v_places := '{}';
+    v_nexts := '{}';
+    v_runs := '{}';
+    v_more := false;
+    v_over := false;
     d_n := '{}';
     d_t := '{}';
     d_r := '{}';
@@ -84,8 +92,14 @@ BEGIN
       j := array_position(ts.id, p_task[m]);
       IF j IS NULL THEN
         v_outcomes[k] := 'Stale';
-      ELSIF ts.finished_by[j] = p_by[m] THEN
+        CONTINUE;
+      END IF;
+      r := array_position(ts.run, ts.run[j]);
+      v_places[k] := r;
+      IF ts.finished_by[j] = p_by[m] THEN
         v_outcomes[k] := ts.answer[j];
+        v_nexts[k] := (SELECT t.id FROM tasks t WHERE t.key_hash = p_next_key[m] AND t.state = 'leased'
+                       AND t.claimed_by = p_by[m] AND t.tenant = v_tenant);
       ELSIF v_states[j] <> 'leased' OR ts.fence[j] <> p_fence[m] THEN
         v_outcomes[k] := CASE WHEN v_states[j] = 'now' THEN '=' ELSE 'Stale' END;
       ELSIF ts.marked[j] THEN
@@ -94,20 +108,22 @@ BEGIN
       ELSE
         v_outcomes[k] := 'Done';
         v_states[j] := 'now';
+        IF v_finished[r] = ts.finished[r] THEN
+          v_runs := v_runs || r;
+        END IF;
+        v_finished[r] := v_finished[r] | (1::bigint << (ts.no[j] - 1));
+        v_seqs[r] := v_seqs[r] + 1;
         d_n := d_n || m;
         d_t := d_t || j;
-        j := array_position(rs.id, ts.run[j]);
-        d_r := d_r || j;
-        v_finished[j] := v_finished[j] | (1::bigint << (ts.no[d_t[cardinality(d_t)]] - 1));
-        v_seqs[j] := v_seqs[j] + 1;
-        e_run := e_run || rs.id[j];
-        e_seq := e_seq || v_seqs[j];
-        e_no := e_no || ts.no[d_t[cardinality(d_t)]];
+        d_r := d_r || r;
+        e_run := e_run || r;
+        e_seq := e_seq || v_seqs[r];
+        e_no := e_no || ts.no[j];
         e_type := e_type || CASE WHEN p_skipped[m] THEN 'step.skipped' ELSE 'step.finished' END;
         e_data := e_data || CASE WHEN p_skipped[m] OR p_output[m] IS NULL THEN '{}'
                                  WHEN octet_length(p_output[m]) > 16384 THEN '{"truncated": true}'
                                  ELSE '{"output": ' || p_output[m] || '}' END;
-        c_pool := c_pool || ts.pool[d_t[cardinality(d_t)]];
+        c_pool := c_pool || ts.pool[j];
         c_ready := c_ready || 0::bigint;
         c_running := c_running || -1::bigint;
       END IF;
@@ -124,25 +140,39 @@ BEGIN
       SELECT v_tenant, ts.run[d.j], ts.no[d.j], p_output[d.n] FROM unnest(d_n, d_t) AS d (n, j)
       WHERE p_output[d.n] IS NOT NULL AND NOT p_skipped[d.n];
 
+      FOREACH r IN ARRAY v_runs LOOP
+        IF v_finished[r] <> ts.every[r] THEN
+          v_more := true;
+        ELSE
+          v_over := true;
+          v_seqs[r] := v_seqs[r] + 1;
+          e_run := e_run || r;
+          e_seq := e_seq || v_seqs[r];
+          e_no := e_no || NULL::smallint;
+          e_type := e_type || 'run.finished'::text;
+          e_data := e_data || '{"status": "Succeeded"}'::text;
+        END IF;
+      END LOOP;
+
       -- What waits for nothing any more; the first of it in the pool of a step with a key goes with the answer.
-      IF v_finished <> rs.every THEN
+      IF v_more THEN
         FOR x IN
-          SELECT u.j, s.no, s.pool, s.type, s.bit, s.timeout_seconds, task_id(u.id, s.no) AS id
-          FROM unnest(rs.id, rs.version, v_finished, rs.made, rs.every) WITH ORDINALITY AS u (id, version, finished, made, every, j)
-          JOIN steps s ON s.tenant = v_tenant AND s.version = u.version
-          WHERE u.finished <> u.every AND s.needs & u.finished = s.needs AND s.needs <> 0 AND s.bit & u.made = 0
-          ORDER BY u.j, s.no
+          SELECT u.r, s.no, s.pool, s.type, s.bit, s.timeout_seconds, task_id(ts.run[u.r], s.no) AS id
+          FROM unnest(v_runs) AS u (r) JOIN steps s ON s.tenant = v_tenant AND s.version = ts.version[u.r]
+          WHERE s.needs <> 0 AND s.needs & v_finished[u.r] = s.needs AND s.bit & v_made[u.r] = 0
+          ORDER BY u.r, s.no
         LOOP
-          v_made[x.j] := v_made[x.j] | x.bit;
+          v_made[x.r] := v_made[x.r] | x.bit;
           SELECT d.n, d.o INTO m, v_heir FROM unnest(d_n, d_t, d_r) WITH ORDINALITY AS d (n, t, r, o)
-          WHERE d.r = x.j AND p_next_key[d.n] IS NOT NULL AND ts.pool[d.t] = x.pool
+          WHERE d.r = x.r AND p_next_key[d.n] IS NOT NULL AND ts.pool[d.t] = x.pool
             AND (p_types[d.n] = '' OR x.type = ANY (string_to_array(p_types[d.n], ',')))
           LIMIT 1;
           IF m IS NOT NULL AND pool_hold(v_tenant, x.pool) = 'None' THEN
             d_r[v_heir] := 0; -- one each
-            v_seqs[x.j] := v_seqs[x.j] + 1;
-            e_run := e_run || rs.id[x.j];
-            e_seq := e_seq || v_seqs[x.j];
+            v_nexts[array_position(v_ns, m)] := x.id;
+            v_seqs[x.r] := v_seqs[x.r] + 1;
+            e_run := e_run || x.r;
+            e_seq := e_seq || v_seqs[x.r];
             e_no := e_no || x.no;
             e_type := e_type || 'step.started'::text;
             e_data := e_data || '{"attempt": 1}'::text;
@@ -152,39 +182,31 @@ BEGIN
           END IF;
           INSERT INTO tasks (tenant, id, run, pool, version, no, type, timeout_seconds, state, fence, key_hash, claimed_by,
                              lease_until, deadline)
-          VALUES (v_tenant, x.id, rs.id[x.j], x.pool, rs.version[x.j], x.no, x.type, x.timeout_seconds,
+          VALUES (v_tenant, x.id, ts.run[x.r], x.pool, ts.version[x.r], x.no, x.type, x.timeout_seconds,
                   CASE WHEN m IS NULL THEN 'ready' ELSE 'leased' END, CASE WHEN m IS NULL THEN 0 ELSE 1 END,
                   p_next_key[m], p_by[m], CASE WHEN m IS NOT NULL THEN now() + interval '30 s' END,
-                  CASE WHEN m IS NOT NULL THEN least(now() + make_interval(secs => x.timeout_seconds), rs.due_at[x.j]) END);
+                  CASE WHEN m IS NOT NULL THEN least(now() + make_interval(secs => x.timeout_seconds), ts.due_at[x.r]) END);
           c_pool := c_pool || x.pool;
           c_ready := c_ready || (m IS NULL)::int::bigint;
           c_running := c_running || (m IS NOT NULL)::int::bigint;
         END LOOP;
       END IF;
 
-      FOR k IN 1 .. cardinality(rs.id) LOOP
-        CONTINUE WHEN v_finished[k] <> rs.every[k] OR v_finished[k] = rs.finished[k];
-        v_seqs[k] := v_seqs[k] + 1;
-        e_run := e_run || rs.id[k];
-        e_seq := e_seq || v_seqs[k];
-        e_no := e_no || NULL::smallint;
-        e_type := e_type || 'run.finished'::text;
-        e_data := e_data || '{"status": "Succeeded"}'::text;
-      END LOOP;
       UPDATE runs r
-      SET finished = u.finished, made = u.made, seq = u.seq, phase = 2, status = 'Succeeded', finished_at = now(),
-          due_at = now() + make_interval(secs => (SELECT v.result_seconds FROM versions v
-                                                  WHERE v.tenant = v_tenant AND v.id = r.version))
-      FROM unnest(rs.id, v_finished, v_made, v_seqs, rs.every) AS u (id, finished, made, seq, every)
-      WHERE r.tenant = v_tenant AND r.id = u.id AND r.id = ANY (rs.id) AND u.finished = u.every AND r.phase = 1;
-      IF v_finished <> rs.every THEN
-        UPDATE runs r SET finished = u.finished, made = u.made, seq = u.seq
-        FROM unnest(rs.id, v_finished, v_made, v_seqs, rs.every) AS u (id, finished, made, seq, every)
-        WHERE r.tenant = v_tenant AND r.id = u.id AND r.id = ANY (rs.id) AND u.finished <> u.every AND r.phase = 1;
-      END IF;
+      SET finished = v_finished[u.r], made = v_made[u.r], seq = v_seqs[u.r],
+          phase = CASE WHEN v_finished[u.r] = r.every THEN 2 ELSE r.phase END,
+          status = CASE WHEN v_finished[u.r] = r.every THEN 'Succeeded' ELSE r.status END,
+          finished_at = CASE WHEN v_finished[u.r] = r.every THEN now() END,
+          due_at = CASE WHEN v_finished[u.r] <> r.every THEN r.due_at
+                        ELSE now() + make_interval(secs => (SELECT v.result_seconds FROM versions v
+                                                            WHERE v.tenant = v_tenant AND v.id = r.version)) END
+      FROM unnest(v_runs) AS u (r)
+      WHERE r.tenant = v_tenant AND r.id = ts.run[u.r] AND r.id = ANY (ts.run) AND r.phase = 1;
       INSERT INTO events (tenant, run, seq, no, type, data)
-      SELECT v_tenant, e.run, e.seq, e.no, e.type, e.data
+      SELECT v_tenant, ts.run[e.run], e.seq, e.no, e.type, e.data
       FROM unnest(e_run, e_seq, e_no, e_type, e_data) AS e (run, seq, no, type, data);
+      v_none := array_fill(0::bigint, ARRAY[cardinality(c_pool)]);
+      PERFORM tally(v_tenant, c_pool, c_ready, c_running, v_none, v_none);
     END IF;
 
     FOR k IN 1 .. cardinality(v_ns) LOOP
@@ -196,34 +218,27 @@ BEGIN
                           FROM tasks t WHERE t.tenant = v_tenant AND t.id = p_task[m]);
       END IF;
     END LOOP;
-    FOR v_pipeline IN
-      SELECT DISTINCT u.pipeline FROM unnest(rs.pipeline, v_finished, rs.every) AS u (pipeline, finished, every)
-      WHERE u.finished = u.every ORDER BY 1
-    LOOP
-      v_pools := v_pools || promote(v_tenant, v_pipeline);
-    END LOOP;
-    v_none := array_fill(0::bigint, ARRAY[cardinality(c_pool)]);
-    PERFORM tally(v_tenant, c_pool, c_ready, c_running, v_none, v_none);
-
-    v_next := '{}';
-    IF array_remove(p_next_key, NULL) <> '{}' THEN
-      v_next := ARRAY(SELECT t.id FROM unnest(v_ns) AS n
-                      JOIN tasks t ON t.key_hash = p_next_key[n] AND t.state = 'leased' AND t.claimed_by = p_by[n]
-                       AND t.tenant = v_tenant);
+    IF v_over THEN
+      FOR v_pipeline IN
+        SELECT DISTINCT ts.pipeline[u.r] FROM unnest(v_runs) AS u (r) WHERE v_finished[u.r] = ts.every[u.r] ORDER BY 1
+      LOOP
+        v_pools := v_pools || promote(v_tenant, v_pipeline);
+      END LOOP;
     END IF;
-    IF v_next = '{}' THEN
+
+    IF v_nexts = '{}' THEN
       RETURN QUERY
-        SELECT a.n, a.outcome, u.id IS NOT NULL, CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END,
+        SELECT a.n, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
+               CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END,
                NULL::text, NULL::uuid, NULL::bigint, NULL::uuid, NULL::text, NULL::bigint, NULL::smallint, NULL::bytea,
                NULL::text, NULL::text, NULL::text[], NULL::text[], NULL::text, NULL::float8, NULL::float8
-        FROM unnest(v_ns, v_outcomes) AS a (n, outcome)
-        LEFT JOIN unnest(ts.id, ts.run) AS i (id, run) ON i.id = p_task[a.n]
-        LEFT JOIN unnest(rs.id, v_finished, rs.every) AS u (id, finished, every) ON u.id = i.run AND u.finished = u.every;
+        FROM unnest(v_ns, v_outcomes, v_places) AS a (n, outcome, r);
     ELSE
       RETURN QUERY
-        SELECT a.n, a.outcome, false, CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END, l.*
-        FROM unnest(v_ns, v_outcomes) AS a (n, outcome)
-        LEFT JOIN leases(v_tenant, v_next) AS l ON l.key_hash = p_next_key[a.n];
+        SELECT a.n, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
+               CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END, l.*
+        FROM unnest(v_ns, v_outcomes, v_places, v_nexts) AS a (n, outcome, r, next)
+        LEFT JOIN LATERAL leases(v_tenant, ARRAY[a.next]) AS l ON true;
     END IF;
   END LOOP;
 END
