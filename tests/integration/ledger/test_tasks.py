@@ -165,6 +165,19 @@ async def test_a_join_starts_when_the_last_of_its_steps_ends_even_in_one_batch(h
     assert await house.states(item) == {"a": "done", "b": "done", "c": "leased"}
 
 
+async def test_a_batch_tells_of_each_run_whether_it_is_over(house):
+    short, long = await house.pipeline(), await house.pipeline(make.edge("a"), make.edge("b", "a"))
+    for row in (short, long):
+        await house.submit(row)
+    batch = [
+        make.completion(await house.lease(row), next_key_hash=make.key()) for row in (short, long)
+    ]
+    for _ in range(2):  # a retry finds the same
+        over, onward = await house.gateway.complete(batch)
+        assert (over.run_finished, over.next) == (True, None)
+        assert (onward.run_finished, onward.next.step) == (False, "b")
+
+
 async def test_two_next_steps_go_to_two_keys_and_the_rest_to_the_queue(house):
     row = await house.pipeline(
         make.edge("a"), make.edge("b", "a"), make.edge("c", "a"), make.edge("d", "a", pool="far")

@@ -69,8 +69,8 @@ BEGIN
     v_made := ts.made;
     v_seqs := ts.seq;
     v_outcomes := '{}';
-    v_places := '{}';
-    v_nexts := '{}';
+    v_places := array_fill(NULL::integer, ARRAY[cardinality(v_ns)]);
+    v_nexts := array_fill(NULL::uuid, ARRAY[cardinality(v_ns)]);
     v_runs := '{}';
     v_more := false;
     v_over := false;
@@ -226,7 +226,7 @@ BEGIN
       END LOOP;
     END IF;
 
-    IF v_nexts = '{}' THEN
+    IF array_remove(v_nexts, NULL) = '{}' THEN
       RETURN QUERY
         SELECT a.n, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
                CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END,
