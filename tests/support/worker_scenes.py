@@ -31,18 +31,19 @@ from headrace_worker.testing import MemoryDoor, ScriptedModel
 from headrace_worker.world import World
 
 PATIENCE = 10.0
+OF_ANY_STEP = ("when", "timeout_seconds", "output_schema")
 
 
 def llm(
     name: str, prompt: str = "Say it.", *, after: Iterable[str] = (), **more: Any
 ) -> CompiledStep:
-    step = {key: more.pop(key) for key in ("when", "timeout_seconds") if key in more}
+    step = {key: more.pop(key) for key in OF_ANY_STEP if key in more}
     ask = CompiledLLM(model_class="small", prompt=prompt, max_tokens=64, **more)
     return _step(name, "LLM", after, llm=ask, **step)
 
 
 def http(name: str, url: str, *, after: Iterable[str] = (), **more: Any) -> CompiledStep:
-    step = {key: more.pop(key) for key in ("when", "timeout_seconds") if key in more}
+    step = {key: more.pop(key) for key in OF_ANY_STEP if key in more}
     headers = [CompiledHeader(**header) for header in more.pop("headers", ())]
     asked = {"method": "GET", "success_codes": [200, 201, 202, 204], **more}
     return _step(name, "HTTP", after, http=CompiledHTTP(url=url, headers=headers, **asked), **step)

@@ -48,6 +48,7 @@ def compile_pipeline(  # noqa: PLR0913 -- an object's identity and its spec; all
         return problems
     default_pool = spec.pools[0].name
     backoff = spec.retry.backoff
+    outputs = {name: _document(spec.output.schema_) for name in last_steps(spec.steps)}
     return CompiledPipeline(
         tenant=tenant,
         namespace=namespace,
@@ -56,8 +57,7 @@ def compile_pipeline(  # noqa: PLR0913 -- an object's identity and its spec; all
         generation=generation,
         input_schema=_document(spec.input.schema_),
         input_max_bytes=spec.input.max_bytes,
-        output_schema=_document(spec.output.schema_),
-        steps=[_step(step, default_pool) for step in spec.steps],
+        steps=[_step(step, default_pool, outputs.get(step.name)) for step in spec.steps],
         pools=[_pool(pool, spec.steps, default_pool) for pool in spec.pools],
         models=models,
         egress=[
@@ -94,7 +94,13 @@ def _pool(pool: Pool, steps: list[Step], default_pool: str) -> CompiledPool:
     )
 
 
-def _step(step: Step, default_pool: str) -> CompiledStep:
+def last_steps(steps: list[Step]) -> list[str]:
+    """Return the names of the steps that no other depends on: what they put out is the output."""
+    waited_for = {name for step in steps for name in step.depends_on}
+    return [step.name for step in steps if step.name not in waited_for]
+
+
+def _step(step: Step, default_pool: str, output_schema: dict[str, Any] | None) -> CompiledStep:
     return CompiledStep(
         name=step.name,
         type=step.type,
@@ -105,6 +111,7 @@ def _step(step: Step, default_pool: str) -> CompiledStep:
         llm=_llm(step.llm) if step.llm else None,
         http=_http(step.http) if step.http else None,
         python=CompiledPython(function=step.python.function) if step.python else None,
+        output_schema=output_schema,
     )
 
 

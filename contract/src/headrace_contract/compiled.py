@@ -77,6 +77,8 @@ class CompiledStep(Message):
     llm: CompiledLLM | None = None
     http: CompiledHTTP | None = None
     python: CompiledPython | None = None
+    output_schema: dict[str, Any] | None = None
+    """What the output of the run must fit; of its last step alone."""
 
 
 class CompiledPool(Message):
@@ -130,7 +132,6 @@ class CompiledPipeline(Message):
     digest: str = ""
     input_schema: dict[str, Any] | None = None
     input_max_bytes: int
-    output_schema: dict[str, Any] | None = None
     steps: list[CompiledStep]
     pools: list[CompiledPool]
     models: list[CompiledModel] = []

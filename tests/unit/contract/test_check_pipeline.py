@@ -211,6 +211,20 @@ def test_a_schema_may_refer_to_its_own_parts():
     assert problems(input={"schema": schema}) == []
 
 
+SEVERAL_ENDS = {
+    "one last step": ([python("a"), python("b", "a")], None),
+    "two last steps": ([python("a"), python("b")], "'a', 'b'"),
+}
+
+
+@pytest.mark.parametrize(("steps", "words"), SEVERAL_ENDS.values(), ids=SEVERAL_ENDS)
+def test_the_schema_of_the_output_is_about_one_last_step(steps, words):
+    found = problems(*steps, output={"schema": {"type": "object"}})
+    assert [problem.path for problem in found] == (["spec.output.schema"] if words else [])
+    assert all(words in problem.message for problem in found)
+    assert problems(*steps) == []
+
+
 RANGES = {
     "a network of IPv4": ("203.0.113.0/24", None),
     "a network of IPv6": ("2001:db8::/32", None),

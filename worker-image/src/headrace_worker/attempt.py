@@ -7,8 +7,15 @@ import importlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from headrace_contract.failures import ErrorClass
 from headrace_worker.facts import facts
-from headrace_worker.steps.judge import Failed, Skipped, judge_error, judge_output
+from headrace_worker.steps.judge import (
+    MAX_MESSAGE,
+    Failed,
+    Skipped,
+    judge_error,
+    judge_output,
+)
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -62,7 +69,7 @@ async def attempt(context: StepContext) -> Verdict:
         async with asyncio.timeout(context.lease.timeout_seconds):
             if not _wanted(context):
                 return Skipped()
-            return judge_output(await _runner(context.step.type)(context))
+            return _fitting(await _runner(context.step.type)(context), context.step.output_schema)
     except Exception as exc:  # noqa: BLE001 -- a step may raise anything, and none may end the worker
         verdict = judge_error(exc)
         return _without(verdict, context.key)
@@ -76,6 +83,18 @@ def _wanted(context: StepContext) -> bool:
     module = importlib.import_module("headrace_worker.steps.when")
     holds: bool = module.holds(context.step.when, context.variables)
     return holds
+
+
+def _fitting(output: Any, schema: dict[str, Any] | None) -> Verdict:
+    """Judge an output, that of a run's last step by the pipeline's schema too."""
+    verdict = judge_output(output)
+    if schema is None or isinstance(verdict, Failed):
+        return verdict
+    faults = importlib.import_module("headrace_worker.steps.schema").faults(schema, output)
+    if not faults:
+        return verdict
+    message = f"The output does not fit `output.schema` of the pipeline: {'; '.join(faults)}"
+    return Failed(ErrorClass.INVALID_OUTPUT, message[:MAX_MESSAGE])
 
 
 def _runner(kind: str) -> Runner:

@@ -10,6 +10,7 @@ from headrace_contract.check.expressions import check_expression
 from headrace_contract.check.references import Scope, scopes
 from headrace_contract.check.rules import check_rules
 from headrace_contract.check.templates import check_template
+from headrace_contract.compile import last_steps
 from headrace_contract.problem import Problem, quoted
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
@@ -28,6 +29,7 @@ def check_pipeline(spec: AgentPipelineSpec, *, stored: bool = False) -> list[Pro
         *([] if stored else check_rules(spec)),
         *check_schema("spec.input.schema", spec.input.schema_),
         *check_schema("spec.output.schema", spec.output.schema_),
+        *_last_step(spec),
         *_circle(spec),
     ]
     for index, step in enumerate(spec.steps):
@@ -53,6 +55,17 @@ def _bad_cidr(cidr: str) -> str | None:
         return "must be a range of addresses such as '203.0.113.0/24' or '2001:db8::/32'"
     given = ipaddress.ip_address(cidr.partition("/")[0])
     return None if given == loose.network_address else f"must begin its range, as in '{loose}'"
+
+
+def _last_step(spec: AgentPipelineSpec) -> Iterator[Problem]:
+    """Refuse a schema that has several outputs to be about."""
+    known = {step.name for step in spec.steps}
+    last = last_steps(spec.steps)
+    # A step whose name is misspelled in `dependsOn` only looks like a last one.
+    misspelled = any(name not in known for step in spec.steps for name in step.depends_on)
+    if spec.output.schema_ is not None and len(last) > 1 and not misspelled:
+        message = f"needs one last step to be about, and these are all last: {quoted(last)}"
+        yield Problem("spec.output.schema", message)
 
 
 def _circle(spec: AgentPipelineSpec) -> list[Problem]:

@@ -39,7 +39,10 @@ class OutputSpec(Spec):
     """What a run answers."""
 
     schema_: Annotated[JsonSchema | None, Field(alias="schema")] = None
-    """JSON Schema of the output of each run; it must be a valid schema, and is not enforced yet."""
+    """
+    JSON Schema of the output of each run. The pipeline must end in one step; a run whose last
+    step puts out anything else fails with `InvalidOutput`.
+    """
 
 
 class ModelTarget(Spec):
