@@ -14,8 +14,9 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
+  v_tenants text[];
   v_tenant text;
-  v_ns bigint[]; -- the items of this tenant; per item: outcome, place of its run, task that goes with the answer
+  v_ns integer[]; -- the items of this tenant; per item: outcome, place of its run, task that goes with the answer
   v_outcomes text[];
   v_places integer[];
   v_nexts uuid[];
@@ -27,7 +28,8 @@ DECLARE
   v_runs integer[]; -- the places of the runs that move on
   v_more boolean; -- some of them have steps left
   v_over boolean; -- some of them are over
-  d_n integer[]; -- per finished step: its item, its task, the place of its run
+  d_n integer[]; -- per finished step: its item, its task (id and position), the place of its run
+  d_id uuid[];
   d_t integer[];
   d_r integer[];
   e_run integer[]; -- events, as columns
@@ -43,15 +45,18 @@ DECLARE
   x record; -- a step that is due now
   v_pipeline bigint;
   v_heir integer;
+  v_carried integer; -- how many steps have an heir of their own pool, so that its counters stay as they are
   j integer;
   m integer;
   r integer;
 BEGIN
-  FOR v_tenant, v_ns IN
-    SELECT i.tenant, array_agg(i.n) FROM unnest(p_tenant) WITH ORDINALITY AS i (tenant, n)
-    GROUP BY i.tenant ORDER BY i.tenant COLLATE "C"
-  LOOP
+  v_tenants := p_tenant;
+  IF cardinality(p_tenant) > 1 THEN
+    v_tenants := ARRAY(SELECT DISTINCT i.tenant COLLATE "C" FROM unnest(p_tenant) AS i (tenant) ORDER BY 1);
+  END IF;
+  FOREACH v_tenant IN ARRAY v_tenants LOOP
     PERFORM set_config('headrace.tenant', v_tenant, true);
+    v_ns := array_positions(p_tenant, v_tenant);
     -- In id order, as an `= ANY` walk of the key goes, and each run before its task.
     SELECT array_agg(l.id) AS id, array_agg(l.run) AS run, array_agg(l.no) AS no, array_agg(l.pool) AS pool,
            array_agg(l.state) AS state, array_agg(l.fence) AS fence, array_agg(l.park_until IS NOT NULL) AS marked,
@@ -74,7 +79,9 @@ BEGIN
     v_runs := '{}';
     v_more := false;
     v_over := false;
+    v_carried := 0;
     d_n := '{}';
+    d_id := '{}';
     d_t := '{}';
     d_r := '{}';
     e_run := '{}';
@@ -114,6 +121,7 @@ BEGIN
         v_finished[r] := v_finished[r] | (1::bigint << (ts.no[j] - 1));
         v_seqs[r] := v_seqs[r] + 1;
         d_n := d_n || m;
+        d_id := d_id || ts.id[j];
         d_t := d_t || j;
         d_r := d_r || r;
         e_run := e_run || r;
@@ -131,11 +139,10 @@ BEGIN
 
     IF d_n <> '{}' THEN
       UPDATE tasks t
-      SET state = CASE WHEN p_skipped[d.n] THEN 'skipped' ELSE 'done' END, finished_by = p_by[d.n], answer = 'Done',
+      SET state = CASE WHEN p_skipped[d_n[array_position(d_id, t.id)]] THEN 'skipped' ELSE 'done' END,
+          finished_by = p_by[d_n[array_position(d_id, t.id)]], answer = 'Done',
           key_hash = NULL, error_class = NULL, message = NULL
-      FROM unnest(d_n) AS d (n)
-      -- The second condition says nothing new: it keeps every plan, however old its statistics, off other rows.
-      WHERE t.tenant = v_tenant AND t.id = p_task[d.n] AND t.id = ANY (p_task);
+      WHERE t.tenant = v_tenant AND t.id = ANY (d_id);
       INSERT INTO outputs (tenant, run, no, output)
       SELECT v_tenant, ts.run[d.j], ts.no[d.j], p_output[d.n] FROM unnest(d_n, d_t) AS d (n, j)
       WHERE p_output[d.n] IS NOT NULL AND NOT p_skipped[d.n];
@@ -169,6 +176,7 @@ BEGIN
           LIMIT 1;
           IF m IS NOT NULL AND pool_hold(v_tenant, x.pool) = 'None' THEN
             d_r[v_heir] := 0; -- one each
+            v_carried := v_carried + 1;
             v_nexts[array_position(v_ns, m)] := x.id;
             v_seqs[x.r] := v_seqs[x.r] + 1;
             e_run := e_run || x.r;
@@ -201,12 +209,15 @@ BEGIN
                         ELSE now() + make_interval(secs => (SELECT v.result_seconds FROM versions v
                                                             WHERE v.tenant = v_tenant AND v.id = r.version)) END
       FROM unnest(v_runs) AS u (r)
+      -- The condition on all of them says nothing new: it keeps every plan off other rows.
       WHERE r.tenant = v_tenant AND r.id = ts.run[u.r] AND r.id = ANY (ts.run) AND r.phase = 1;
       INSERT INTO events (tenant, run, seq, no, type, data)
       SELECT v_tenant, ts.run[e.run], e.seq, e.no, e.type, e.data
       FROM unnest(e_run, e_seq, e_no, e_type, e_data) AS e (run, seq, no, type, data);
-      v_none := array_fill(0::bigint, ARRAY[cardinality(c_pool)]);
-      PERFORM tally(v_tenant, c_pool, c_ready, c_running, v_none, v_none);
+      IF v_carried < cardinality(d_n) OR v_pools <> '{}' THEN
+        v_none := array_fill(0::bigint, ARRAY[cardinality(c_pool)]);
+        PERFORM tally(v_tenant, c_pool, c_ready, c_running, v_none, v_none);
+      END IF;
     END IF;
 
     FOR k IN 1 .. cardinality(v_ns) LOOP
@@ -228,14 +239,14 @@ BEGIN
 
     IF array_remove(v_nexts, NULL) = '{}' THEN
       RETURN QUERY
-        SELECT a.n, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
+        SELECT a.n::bigint, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
                CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END,
                NULL::text, NULL::uuid, NULL::bigint, NULL::uuid, NULL::text, NULL::bigint, NULL::smallint, NULL::bytea,
                NULL::text, NULL::text, NULL::text[], NULL::text[], NULL::text, NULL::float8, NULL::float8
         FROM unnest(v_ns, v_outcomes, v_places) AS a (n, outcome, r);
     ELSE
       RETURN QUERY
-        SELECT a.n, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
+        SELECT a.n::bigint, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
                CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END, l.*
         FROM unnest(v_ns, v_outcomes, v_places, v_nexts) AS a (n, outcome, r, next)
         LEFT JOIN LATERAL leases(v_tenant, ARRAY[a.next]) AS l ON true;
