@@ -20,7 +20,8 @@ DECLARE
   v_outcomes text[];
   v_places integer[];
   v_nexts uuid[];
-  ts record; -- the tasks and the run of each, as columns; a run's place is that of its first task
+  ts record; -- the tasks, as columns
+  rs record; -- their runs, as columns; a run's place is its position here
   v_states text[];
   v_finished bigint[]; -- by place: finished steps, made steps, last event
   v_made bigint[];
@@ -57,22 +58,25 @@ BEGIN
   FOREACH v_tenant IN ARRAY v_tenants LOOP
     PERFORM set_config('headrace.tenant', v_tenant, true);
     v_ns := array_positions(p_tenant, v_tenant);
-    -- In id order, as an `= ANY` walk of the key goes, and each run before its task.
+    -- Runs before tasks, each in id order: an `= ANY` walk of the key goes in order.
+    SELECT array_agg(l.id) AS id, array_agg(l.version) AS version, array_agg(l.pipeline) AS pipeline, array_agg(l.seq) AS seq,
+           array_agg(l.made) AS made, array_agg(l.finished) AS finished, array_agg(l.every) AS every, array_agg(l.due_at) AS due_at
+    INTO rs
+    FROM (SELECT r.id, r.version, r.pipeline, r.seq, r.made, r.finished, r.every, r.due_at FROM runs r
+          WHERE r.tenant = v_tenant
+            AND r.id = ANY (ARRAY(SELECT t.run FROM tasks t WHERE t.tenant = v_tenant AND t.id = ANY (p_task)))
+          FOR UPDATE) AS l;
     SELECT array_agg(l.id) AS id, array_agg(l.run) AS run, array_agg(l.no) AS no, array_agg(l.pool) AS pool,
            array_agg(l.state) AS state, array_agg(l.fence) AS fence, array_agg(l.park_until IS NOT NULL) AS marked,
-           array_agg(l.finished_by) AS finished_by, array_agg(l.answer) AS answer, array_agg(l.version) AS version,
-           array_agg(l.pipeline) AS pipeline, array_agg(l.seq) AS seq, array_agg(l.made) AS made,
-           array_agg(l.finished) AS finished, array_agg(l.every) AS every, array_agg(l.due_at) AS due_at
+           array_agg(l.finished_by) AS finished_by, array_agg(l.answer) AS answer
     INTO ts
-    FROM (SELECT t.id, t.run, t.no, t.pool, t.state, t.fence, t.park_until, t.finished_by, t.answer, t.version,
-                 r.pipeline, r.seq, r.made, r.finished, r.every, r.due_at
-          FROM tasks t JOIN runs r ON r.tenant = v_tenant AND r.id = t.run
+    FROM (SELECT t.id, t.run, t.no, t.pool, t.state, t.fence, t.park_until, t.finished_by, t.answer FROM tasks t
           WHERE t.tenant = v_tenant AND t.id = ANY (p_task)
-          FOR UPDATE OF r, t) AS l;
+          FOR UPDATE) AS l;
     v_states := ts.state;
-    v_finished := ts.finished;
-    v_made := ts.made;
-    v_seqs := ts.seq;
+    v_finished := rs.finished;
+    v_made := rs.made;
+    v_seqs := rs.seq;
     v_outcomes := '{}';
     v_places := array_fill(NULL::integer, ARRAY[cardinality(v_ns)]);
     v_nexts := array_fill(NULL::uuid, ARRAY[cardinality(v_ns)]);
@@ -101,7 +105,7 @@ BEGIN
         v_outcomes[k] := 'Stale';
         CONTINUE;
       END IF;
-      r := array_position(ts.run, ts.run[j]);
+      r := array_position(rs.id, ts.run[j]);
       v_places[k] := r;
       IF ts.finished_by[j] = p_by[m] THEN
         v_outcomes[k] := ts.answer[j];
@@ -115,7 +119,7 @@ BEGIN
       ELSE
         v_outcomes[k] := 'Done';
         v_states[j] := 'now';
-        IF v_finished[r] = ts.finished[r] THEN
+        IF v_finished[r] = rs.finished[r] THEN
           v_runs := v_runs || r;
         END IF;
         v_finished[r] := v_finished[r] | (1::bigint << (ts.no[j] - 1));
@@ -148,7 +152,7 @@ BEGIN
       WHERE p_output[d.n] IS NOT NULL AND NOT p_skipped[d.n];
 
       FOREACH r IN ARRAY v_runs LOOP
-        IF v_finished[r] <> ts.every[r] THEN
+        IF v_finished[r] <> rs.every[r] THEN
           v_more := true;
         ELSE
           v_over := true;
@@ -164,8 +168,8 @@ BEGIN
       -- What waits for nothing any more; the first of it in the pool of a step with a key goes with the answer.
       IF v_more THEN
         FOR x IN
-          SELECT u.r, s.no, s.pool, s.type, s.bit, s.timeout_seconds, task_id(ts.run[u.r], s.no) AS id
-          FROM unnest(v_runs) AS u (r) JOIN steps s ON s.tenant = v_tenant AND s.version = ts.version[u.r]
+          SELECT u.r, s.no, s.pool, s.type, s.bit, s.timeout_seconds, task_id(rs.id[u.r], s.no) AS id
+          FROM unnest(v_runs) AS u (r) JOIN steps s ON s.tenant = v_tenant AND s.version = rs.version[u.r]
           WHERE s.needs <> 0 AND s.needs & v_finished[u.r] = s.needs AND s.bit & v_made[u.r] = 0
           ORDER BY u.r, s.no
         LOOP
@@ -190,10 +194,10 @@ BEGIN
           END IF;
           INSERT INTO tasks (tenant, id, run, pool, version, no, type, timeout_seconds, state, fence, key_hash, claimed_by,
                              lease_until, deadline)
-          VALUES (v_tenant, x.id, ts.run[x.r], x.pool, ts.version[x.r], x.no, x.type, x.timeout_seconds,
+          VALUES (v_tenant, x.id, rs.id[x.r], x.pool, rs.version[x.r], x.no, x.type, x.timeout_seconds,
                   CASE WHEN m IS NULL THEN 'ready' ELSE 'leased' END, CASE WHEN m IS NULL THEN 0 ELSE 1 END,
                   p_next_key[m], p_by[m], CASE WHEN m IS NOT NULL THEN now() + interval '30 s' END,
-                  CASE WHEN m IS NOT NULL THEN least(now() + make_interval(secs => x.timeout_seconds), ts.due_at[x.r]) END);
+                  CASE WHEN m IS NOT NULL THEN least(now() + make_interval(secs => x.timeout_seconds), rs.due_at[x.r]) END);
           c_pool := c_pool || x.pool;
           c_ready := c_ready || (m IS NULL)::int::bigint;
           c_running := c_running || (m IS NOT NULL)::int::bigint;
@@ -210,9 +214,9 @@ BEGIN
                                                             WHERE v.tenant = v_tenant AND v.id = r.version)) END
       FROM unnest(v_runs) AS u (r)
       -- The condition on all of them says nothing new: it keeps every plan off other rows.
-      WHERE r.tenant = v_tenant AND r.id = ts.run[u.r] AND r.id = ANY (ts.run) AND r.phase = 1;
+      WHERE r.tenant = v_tenant AND r.id = rs.id[u.r] AND r.id = ANY (rs.id) AND r.phase = 1;
       INSERT INTO events (tenant, run, seq, no, type, data)
-      SELECT v_tenant, ts.run[e.run], e.seq, e.no, e.type, e.data
+      SELECT v_tenant, rs.id[e.run], e.seq, e.no, e.type, e.data
       FROM unnest(e_run, e_seq, e_no, e_type, e_data) AS e (run, seq, no, type, data);
       IF v_carried < cardinality(d_n) OR v_pools <> '{}' THEN
         v_none := array_fill(0::bigint, ARRAY[cardinality(c_pool)]);
@@ -231,7 +235,7 @@ BEGIN
     END LOOP;
     IF v_over THEN
       FOR v_pipeline IN
-        SELECT DISTINCT ts.pipeline[u.r] FROM unnest(v_runs) AS u (r) WHERE v_finished[u.r] = ts.every[u.r] ORDER BY 1
+        SELECT DISTINCT rs.pipeline[u.r] FROM unnest(v_runs) AS u (r) WHERE v_finished[u.r] = rs.every[u.r] ORDER BY 1
       LOOP
         v_pools := v_pools || promote(v_tenant, v_pipeline);
       END LOOP;
@@ -239,14 +243,14 @@ BEGIN
 
     IF array_remove(v_nexts, NULL) = '{}' THEN
       RETURN QUERY
-        SELECT a.n::bigint, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
+        SELECT a.n::bigint, a.outcome, coalesce(v_finished[a.r] = rs.every[a.r], false),
                CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END,
                NULL::text, NULL::uuid, NULL::bigint, NULL::uuid, NULL::text, NULL::bigint, NULL::smallint, NULL::bytea,
                NULL::text, NULL::text, NULL::text[], NULL::text[], NULL::text, NULL::float8, NULL::float8
         FROM unnest(v_ns, v_outcomes, v_places) AS a (n, outcome, r);
     ELSE
       RETURN QUERY
-        SELECT a.n::bigint, a.outcome, coalesce(v_finished[a.r] = ts.every[a.r], false),
+        SELECT a.n::bigint, a.outcome, coalesce(v_finished[a.r] = rs.every[a.r], false),
                CASE WHEN a.n = v_ns[1] THEN v_pools ELSE '{}' END, l.*
         FROM unnest(v_ns, v_outcomes, v_places, v_nexts) AS a (n, outcome, r, next)
         LEFT JOIN LATERAL leases(v_tenant, ARRAY[a.next]) AS l ON true;
