@@ -6,6 +6,7 @@ PostgreSQL has no place for NUL in a text, for lone surrogates, or for numbers b
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 from typing import Final
 
 MAX_DOCUMENT: Final = 64 * 1024 * 1024
@@ -20,15 +21,22 @@ _KEYS: Final = frozenset(
 
 def flaw(item: object) -> str | None:
     """Say why this record cannot be stored; None if it can."""
-    for field in dataclasses.fields(item):  # type: ignore[arg-type]
-        reason = _flaw_of(field.name, getattr(item, field.name))
+    for name in _fields(type(item)):
+        reason = _flaw_of(name, getattr(item, name))
         if reason is not None:
-            return f"{field.name}: {reason}"
+            return f"{name}: {reason}"
     return None
+
+
+@cache
+def _fields(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _flaw_of(name: str, value: object) -> str | None:
     match value:
+        case None:
+            return None
         case str():
             return _flaw_of_text(value, MAX_NAME if name in _KEYS else MAX_DOCUMENT)
         case bytes() if len(value) > MAX_DOCUMENT:

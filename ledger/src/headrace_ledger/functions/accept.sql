@@ -10,40 +10,52 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
-  g record; -- items of one version of one pipeline
+  v_firsts bigint[] := ARRAY[1]; -- the first item of each version of each pipeline
+  k bigint;
+  v_tenant text;
   v record; -- that version
+  v_all bigint[]; -- the positions of its items
   v_made bigint;
   v_sel bigint[]; -- the positions that this turn is about; NULL for all
   v_left bigint[];
   v_pools bigint[];
 BEGIN
-  FOR g IN
-    SELECT i.tenant, i.pipeline, i.digest, array_agg(i.n) AS sel
-    FROM unnest(p_tenant, p_pipeline, p_digest) WITH ORDINALITY AS i (tenant, pipeline, digest, n)
-    GROUP BY i.tenant, i.pipeline, i.digest ORDER BY i.tenant COLLATE "C", i.pipeline COLLATE "C", i.digest COLLATE "C"
-  LOOP
-    PERFORM set_config('headrace.tenant', g.tenant, true);
+  IF cardinality(p_id) > 1 THEN
+    v_firsts := ARRAY(
+      SELECT min(i.n) FROM unnest(p_tenant, p_pipeline, p_digest) WITH ORDINALITY AS i (tenant, pipeline, digest, n)
+      GROUP BY i.tenant, i.pipeline, i.digest
+      ORDER BY i.tenant COLLATE "C", i.pipeline COLLATE "C", i.digest COLLATE "C");
+  END IF;
+  FOREACH k IN ARRAY v_firsts LOOP
+    v_tenant := p_tenant[k];
+    v_all := v_firsts;
+    IF cardinality(p_id) > 1 THEN
+      v_all := ARRAY(
+        SELECT i.n FROM unnest(p_tenant, p_pipeline, p_digest) WITH ORDINALITY AS i (tenant, pipeline, digest, n)
+        WHERE i.tenant = v_tenant AND i.pipeline = p_pipeline[k] AND i.digest = p_digest[k]);
+    END IF;
+    PERFORM set_config('headrace.tenant', v_tenant, true);
     SELECT l.id AS pipeline, w.id, w.all_steps, w.first_steps, w.first_pools, w.first_counts,
            now() + make_interval(secs => w.run_seconds) AS due_at, (l.max_concurrent_runs IS NULL)::int::smallint AS phase
     INTO v
     FROM pipelines l
-    JOIN versions w ON w.tenant = g.tenant AND w.pipeline = l.id AND w.digest = g.digest AND NOT w.retired
-    WHERE l.tenant = g.tenant AND l.uid = g.pipeline AND l.deleting_since IS NULL;
-    v_left := g.sel;
+    JOIN versions w ON w.tenant = v_tenant AND w.pipeline = l.id AND w.digest = p_digest[k] AND NOT w.retired
+    WHERE l.tenant = v_tenant AND l.uid = p_pipeline[k] AND l.deleting_since IS NULL;
+    v_left := v_all;
     IF FOUND THEN
-      v_sel := CASE WHEN cardinality(g.sel) = cardinality(p_id) THEN NULL ELSE g.sel END;
+      v_sel := CASE WHEN cardinality(v_all) = cardinality(p_id) THEN NULL ELSE v_all END;
       INSERT INTO runs (tenant, id, pipeline, version, due_at, every, made, phase, body_hash, traceparent, idempotency_key)
-      SELECT g.tenant, i.id, v.pipeline, v.id, v.due_at, v.all_steps, v.first_steps, v.phase, i.hash, i.trace, i.key
+      SELECT v_tenant, i.id, v.pipeline, v.id, v.due_at, v.all_steps, v.first_steps, v.phase, i.hash, i.trace, i.key
       FROM unnest(p_id, p_hash, p_trace, p_key) WITH ORDINALITY AS i (id, hash, trace, key, n)
       WHERE v_sel IS NULL OR i.n = ANY (v_sel)
       ON CONFLICT DO NOTHING;
       GET DIAGNOSTICS v_made = ROW_COUNT;
-      IF v_made < cardinality(g.sel) THEN -- some are there already; ours are those that this transaction has written
+      IF v_made < cardinality(v_all) THEN -- some are there already; ours are those that this transaction has written
         v_sel := ARRAY(
           SELECT min(i.n) FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
-          JOIN runs r ON r.tenant = g.tenant AND r.id = i.id AND r.xmin = pg_current_xact_id()::xid
-          WHERE i.n = ANY (g.sel) GROUP BY i.id);
-        v_left := ARRAY(SELECT x FROM unnest(g.sel) AS x WHERE NOT x = ANY (v_sel));
+          JOIN runs r ON r.tenant = v_tenant AND r.id = i.id AND r.xmin = pg_current_xact_id()::xid
+          WHERE i.n = ANY (v_all) GROUP BY i.id);
+        v_left := ARRAY(SELECT x FROM unnest(v_all) AS x WHERE NOT x = ANY (v_sel));
       ELSE
         v_left := '{}';
       END IF;
@@ -53,24 +65,24 @@ BEGIN
 
     IF v_made > 0 THEN
       INSERT INTO inputs (tenant, run, input)
-      SELECT g.tenant, i.id, i.input FROM unnest(p_id, p_input) WITH ORDINALITY AS i (id, input, n)
+      SELECT v_tenant, i.id, i.input FROM unnest(p_id, p_input) WITH ORDINALITY AS i (id, input, n)
       WHERE v_sel IS NULL OR i.n = ANY (v_sel);
       INSERT INTO events (tenant, run, seq, type)
-      SELECT g.tenant, i.id, 1, 'run.accepted' FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
+      SELECT v_tenant, i.id, 1, 'run.accepted' FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
       WHERE v_sel IS NULL OR i.n = ANY (v_sel);
       INSERT INTO tasks (tenant, id, run, pool, version, no, state, type, timeout_seconds)
-      SELECT g.tenant, task_id(i.id, s.no), i.id, s.pool, v.id, s.no,
+      SELECT v_tenant, task_id(i.id, s.no), i.id, s.pool, v.id, s.no,
              CASE v.phase WHEN 1 THEN 'ready' ELSE 'waiting' END, s.type, s.timeout_seconds
       FROM steps s, unnest(p_id) WITH ORDINALITY AS i (id, n)
-      WHERE s.tenant = g.tenant AND s.version = v.id AND s.needs = 0 AND (v_sel IS NULL OR i.n = ANY (v_sel));
+      WHERE s.tenant = v_tenant AND s.version = v.id AND s.needs = 0 AND (v_sel IS NULL OR i.n = ANY (v_sel));
       v_pools := v.first_pools;
       IF v.phase = 1 THEN
-        FOR k IN 1 .. cardinality(v_pools) LOOP
-          UPDATE pool_counts c SET ready = c.ready + v_made * v.first_counts[k]
-          WHERE c.tenant = g.tenant AND c.pool = v_pools[k] AND c.shard = pg_backend_pid() % 8;
+        FOR j IN 1 .. cardinality(v_pools) LOOP
+          UPDATE pool_counts c SET ready = c.ready + v_made * v.first_counts[j]
+          WHERE c.tenant = v_tenant AND c.pool = v_pools[j] AND c.shard = pg_backend_pid() % 8;
         END LOOP;
       ELSE
-        v_pools := promote(g.tenant, v.pipeline);
+        v_pools := promote(v_tenant, v.pipeline);
       END IF;
       RETURN QUERY
         SELECT i.n, 'Accepted', i.id, v_pools FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
@@ -84,11 +96,11 @@ BEGIN
                r.id, '{}'::bigint[]
         FROM unnest(p_id, p_key, p_hash) WITH ORDINALITY AS i (id, key, hash, n)
         LEFT JOIN LATERAL (
-          SELECT r.id, r.body_hash FROM runs r WHERE r.tenant = g.tenant AND r.id = i.id
+          SELECT r.id, r.body_hash FROM runs r WHERE r.tenant = v_tenant AND r.id = i.id
           UNION ALL
           SELECT r.id, r.body_hash FROM pipelines l
-          JOIN runs r ON r.tenant = g.tenant AND r.pipeline = l.id AND r.idempotency_key = i.key
-          WHERE l.tenant = g.tenant AND l.uid = g.pipeline
+          JOIN runs r ON r.tenant = v_tenant AND r.pipeline = l.id AND r.idempotency_key = i.key
+          WHERE l.tenant = v_tenant AND l.uid = p_pipeline[k]
           LIMIT 1
         ) AS r ON true
         WHERE i.n = ANY (v_left);

@@ -10,24 +10,25 @@ SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_has
 SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
-  w record;
+  v_order bigint[] := ARRAY[1]; -- every verb goes tenant by tenant
+  k bigint;
   v_keys bytea[];
   v_ids uuid[];
 BEGIN
-  FOR w IN
-    SELECT i.* FROM unnest(p_tenant, p_pool, p_by, p_first, p_last, p_types)
-      WITH ORDINALITY AS i (tenant, pool, who, first, last, types, n)
-    ORDER BY i.tenant COLLATE "C", i.pool, i.who
-  LOOP
-    PERFORM set_config('headrace.tenant', w.tenant, true), pg_advisory_xact_lock(hashtextextended(w.who, 1));
-    v_keys := p_keys[w.first:w.last];
+  IF cardinality(p_tenant) > 1 THEN
+    v_order := ARRAY(SELECT i.n FROM unnest(p_tenant, p_pool, p_by) WITH ORDINALITY AS i (tenant, pool, who, n)
+                     ORDER BY i.tenant COLLATE "C", i.pool, i.who);
+  END IF;
+  FOREACH k IN ARRAY v_order LOOP
+    PERFORM set_config('headrace.tenant', p_tenant[k], true), pg_advisory_xact_lock(hashtextextended(p_by[k], 1));
+    v_keys := p_keys[p_first[k]:p_last[k]];
     v_ids := ARRAY(SELECT t.id FROM tasks t
-                   WHERE t.key_hash = ANY (v_keys) AND t.state = 'leased' AND t.claimed_by = w.who AND t.tenant = w.tenant);
-    IF v_ids = '{}' AND pool_hold(w.tenant, w.pool) = 'None' THEN
-      v_ids := lease(w.tenant, w.pool, w.who, v_keys, string_to_array(w.types, ','));
+                   WHERE t.key_hash = ANY (v_keys) AND t.state = 'leased' AND t.claimed_by = p_by[k] AND t.tenant = p_tenant[k]);
+    IF v_ids = '{}' AND pool_hold(p_tenant[k], p_pool[k]) = 'None' THEN
+      v_ids := lease(p_tenant[k], p_pool[k], p_by[k], v_keys, string_to_array(p_types[k], ','));
     END IF;
     IF v_ids <> '{}' THEN
-      RETURN QUERY SELECT w.n, l.* FROM leases(w.tenant, v_ids) AS l;
+      RETURN QUERY SELECT k, l.* FROM leases(p_tenant[k], v_ids) AS l;
     END IF;
   END LOOP;
 END
