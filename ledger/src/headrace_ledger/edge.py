@@ -35,8 +35,6 @@ def _fields(kind: type) -> tuple[str, ...]:
 
 def _flaw_of(name: str, value: object) -> str | None:
     match value:
-        case None:
-            return None
         case str():
             return _flaw_of_text(value, MAX_NAME if name in _KEYS else MAX_DOCUMENT)
         case bytes() if len(value) > MAX_DOCUMENT:
