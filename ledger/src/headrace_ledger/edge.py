@@ -5,9 +5,7 @@ PostgreSQL has no place for NUL in a text, for lone surrogates, or for numbers b
 
 from __future__ import annotations
 
-import dataclasses
-from functools import cache
-from typing import Final
+from typing import Any, ClassVar, Final, Protocol
 
 MAX_DOCUMENT: Final = 64 * 1024 * 1024
 """Bytes of one document; the doors in front of the ledger allow far less."""
@@ -19,18 +17,19 @@ _KEYS: Final = frozenset(
 )
 
 
-def flaw(item: object) -> str | None:
+class Record(Protocol):
+    """Any of the frozen dataclasses in `records` and `declared`."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+def flaw(item: Record) -> str | None:
     """Say why this record cannot be stored; None if it can."""
-    for name in _fields(type(item)):
+    for name in item.__dataclass_fields__:
         reason = _flaw_of(name, getattr(item, name))
         if reason is not None:
             return f"{name}: {reason}"
     return None
-
-
-@cache
-def _fields(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in dataclasses.fields(kind))
 
 
 def _flaw_of(name: str, value: object) -> str | None:

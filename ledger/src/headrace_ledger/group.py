@@ -6,14 +6,14 @@ import asyncio
 from itertools import groupby
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
-from headrace_ledger.edge import flaw
+from headrace_ledger.edge import Record, flaw
 from headrace_ledger.errors import LedgerError, LedgerUnavailableError, SchemaTooOldError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
 
-class OfTenant(Protocol):
+class OfTenant(Record, Protocol):
     """An item of a batch."""
 
     @property

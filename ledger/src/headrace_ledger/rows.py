@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from headrace_ledger.declared import PipelineRow, ProviderRow
+    from headrace_ledger.edge import Record
 
 
 class Rows(Verbs):
@@ -83,7 +84,7 @@ class Rows(Verbs):
         return [(row[0], row[1]) for row in await self._caller.rows("pipeline_uids")]
 
 
-def _refuse(row: object) -> None:
+def _refuse(row: Record) -> None:
     reason = flaw(row)
     if reason is not None:
         raise InvalidItemError(reason)
