@@ -13,10 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 A = TypeVar("A")
 B = TypeVar("B")
+
+
+class InexactError(Exception):
+    """Something was lost or came twice: that run has no figure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,14 @@ def alternate(count: int, ours: Callable[[], A], theirs: Callable[[], B]) -> Pai
     """Run both sides so many times, ours first."""
     made: list[tuple[A, B]] = [(ours(), theirs()) for _ in range(count)]
     return Pairs([a for a, _ in made], [b for _, b in made])
+
+
+def ratio_of(
+    rounds: Sequence[Mapping[str, A]], ours: str, theirs: str, of: Callable[[A], float]
+) -> Ratio | None:
+    """Divide side by side in each round that has a figure for both; None if none has."""
+    both = [one for one in rounds if ours in one and theirs in one]
+    return Ratio([of(one[ours]) / of(one[theirs]) for one in both]) if both else None
 
 
 def say(**facts: Any) -> None:

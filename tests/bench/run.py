@@ -16,6 +16,9 @@ HERE: Final = Path(__file__).resolve().parent
 BENCHES: Final = {
     "ledger": ("ledger/figures.py", "the ledger's verbs beside a bare INSERT, fsync on"),
     "b1": ("b1_reconcile.py", "pipelines to Ready beside a plain kopf operator"),
+    "b3": ("b3_drain.py", "runs that do nothing, drained by one worker, beside task queues"),
+    "b4": ("b4_pickup.py", "from submit to the handler, beside taskiq and saq"),
+    "b5": ("b5_submit.py", "submits over HTTP, beside FastAPI with taskiq and with Celery"),
 }
 
 
