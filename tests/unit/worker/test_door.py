@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
 import json
 import random
+import socket
+import ssl
 
-import httpx2
+import aiohttp
 import pytest
 from pydantic import SecretStr
 
@@ -19,14 +22,17 @@ from headrace_contract.protocol import (
     Slot,
 )
 from headrace_worker.connect import connect
-from headrace_worker.door import HttpDoor, HttpModels, door_errors
+from headrace_worker.door import HttpDoor, door_errors
 from headrace_worker.errors import (
     DoorError,
     DoorRefusedError,
     DoorUnavailableError,
     StepFailedError,
 )
+from headrace_worker.models import HttpModels
+from headrace_worker.plain import plain_errors
 from headrace_worker.retry import Insist
+from headrace_worker.session import session_errors
 from worker_server import Reply, Site, serving, streamed
 
 CLAIM = ClaimRequest(
@@ -45,16 +51,32 @@ def every_kind_of(kind):
     return [kind, *(each for child in kind.__subclasses__() for each in every_kind_of(child))]
 
 
-CLIENT_ERRORS = sorted(
-    {*every_kind_of(httpx2.HTTPError), httpx2.InvalidURL}, key=lambda kind: kind.__name__
-)
+SYSTEM_ERRORS = [
+    ConnectionRefusedError,
+    ConnectionResetError,
+    BrokenPipeError,
+    TimeoutError,
+    socket.gaierror,
+    ssl.SSLCertVerificationError,
+]
+UNFIT = (ValueError, http.client.InvalidURL)
+EDGES = {
+    "the standard library": (plain_errors, http.client.HTTPException),
+    "aiohttp": (session_errors, aiohttp.ClientError),
+}
+CASES = [
+    pytest.param(edge, kind, id=f"{name}: {kind.__name__}")
+    for name, (edge, base) in EDGES.items()
+    for kind in sorted({*every_kind_of(base), *SYSTEM_ERRORS, UnicodeEncodeError}, key=repr)
+]
 
 
-@pytest.mark.parametrize("kind", CLIENT_ERRORS)
-def test_no_error_of_the_client_gets_out(kind):
+@pytest.mark.parametrize(("edge", "kind"), CASES)
+def test_no_error_of_a_client_gets_out(edge, kind):
     error = kind.__new__(kind)
     Exception.__init__(error, "x")
-    with pytest.raises(DoorError), door_errors():
+    ours = DoorRefusedError if issubclass(kind, UNFIT) else DoorUnavailableError
+    with pytest.raises(ours), door_errors(), edge():
         raise error
 
 
@@ -158,7 +180,7 @@ async def test_an_answer_that_is_none_is_an_error_of_the_door(site, door):
 
 async def test_nobody_there_is_unavailable():
     door = HttpDoor("http://127.0.0.1:9", lambda: "token")
-    with pytest.raises(DoorUnavailableError, match="ConnectError"):
+    with pytest.raises(DoorUnavailableError, match="ConnectionRefusedError"):
         await door.claim(CLAIM)
     await door.close()
 

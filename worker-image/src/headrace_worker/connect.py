@@ -8,7 +8,8 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from headrace_worker.door import HttpDoor, HttpModels
+from headrace_worker.door import HttpDoor
+from headrace_worker.late import LateModels
 from headrace_worker.retry import Insist
 from headrace_worker.world import World
 
@@ -28,7 +29,7 @@ def connect(gateway_url: str, token: Callable[[], str], environ: Mapping[str, st
     chance = random.Random()  # noqa: S311 -- it spreads retries; keys come from `secrets`
     return World(
         door=HttpDoor(url, token),
-        models=HttpModels(url, Insist(chance)),
+        models=LateModels(url, Insist(chance)),
         monotonic=time.monotonic,
         rng=chance,
         new_key=functools.partial(secrets.token_hex, KEY_BYTES),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import ssl
 from functools import lru_cache
-
-import httpx2 as httpx
 
 
 def trust(url: str) -> ssl.SSLContext:
@@ -20,7 +19,9 @@ def trust(url: str) -> ssl.SSLContext:
 
 @lru_cache(maxsize=1)
 def _authorities() -> ssl.SSLContext:
-    return httpx.create_ssl_context(trust_env=False)
+    # Late, since it costs a cold start more than all the rest, and a cluster does without.
+    context: ssl.SSLContext = importlib.import_module("httpx2").create_ssl_context(trust_env=False)
+    return context
 
 
 @lru_cache(maxsize=1)
