@@ -84,6 +84,20 @@ async def test_a_key_is_offered_once_and_only_its_hash_leaves_the_worker():
     assert not [key for key in scene.keys if key in sent]
 
 
+async def test_a_slot_is_offered_for_a_next_step_only_where_there_can_be_one():
+    scene = Scene()
+    steps = (
+        llm("first"),
+        llm("second", after=["first"]),
+        llm("elsewhere", after=["second"]).model_copy(update={"pool": "other"}),
+    )
+    async with scene.worker():
+        run = scene.door.submit(pipeline(*steps), {})
+        await until(lambda: run.tasks["second"].state == "done")
+    offered = [item.next is not None for c in scene.door.asked("complete") for item in c.items]
+    assert offered == [True, False]
+
+
 async def test_request_ids_never_repeat_even_for_a_pod_that_restarts_under_its_name():
     scene = Scene()
     for _ in range(2):

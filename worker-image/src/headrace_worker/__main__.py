@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from headrace_worker.connect import connect
 from headrace_worker.consume import Worker
 from headrace_worker.errors import SettingsError
-from headrace_worker.logs import set_up
+from headrace_worker.logs import look_up_less, set_up
 from headrace_worker.profile import Profile
 from headrace_worker.settings import Settings
 
@@ -36,6 +36,7 @@ log = logging.getLogger("headrace_worker")
 
 def main() -> int:
     set_up(sys.stderr)
+    look_up_less()
     try:
         settings = Settings.from_env(os.environ)
     except SettingsError as exc:

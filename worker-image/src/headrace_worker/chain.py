@@ -16,6 +16,7 @@ from headrace_worker.settle import Settle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from headrace_contract.compiled import CompiledPipeline, CompiledStep
     from headrace_contract.protocol import Lease
     from headrace_worker.beat import Beat
     from headrace_worker.means import Means
@@ -68,7 +69,8 @@ class Chains:
         try:
             end = await holding.end()
             if not isinstance(end, BeatOutcome):
-                return await self._settle.settle(lease, end, more=not self._draining())
+                more = leads_on(context.pipeline, context.step) and not self._draining()
+                return await self._settle.settle(lease, end, more=more)
             log.info("Step stopped.", extra={**facts(lease), "why": end})
             if end is BeatOutcome.INTERRUPT:
                 await self._settle.release(lease)
@@ -94,6 +96,13 @@ class Chains:
             children=self._children,
             progress=Progress(self._means.world, lease),
         )
+
+
+def leads_on(pipeline: CompiledPipeline, step: CompiledStep) -> bool:
+    """Say whether the end of this step may make another one due that its slot could take on."""
+    return any(
+        step.name in later.depends_on and later.pool == step.pool for later in pipeline.steps
+    )
 
 
 def _told(lease: Lease, error: Exception) -> dict[str, object]:
