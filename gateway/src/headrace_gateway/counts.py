@@ -1,9 +1,10 @@
-"""The ledger's counts, read once for all who ask within half a second."""
+"""The ledger's counts, read together by those who ask together, and again after half a second."""
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Protocol
+
+from headrace_gateway.batch import Batcher
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,58 +17,46 @@ class Countable(Protocol):
     async def counts(self, pool_ids: Sequence[int] | None = None) -> Sequence[PoolCounts]: ...
 
 
-FLOOR_SECONDS: Final = 0.02  # between two reads, however often somebody says that it is time
-
-
 class Counts:
-    """One read shared by all; a read that fails is an error for all who waited, never a zero."""
+    """Only pools that somebody asks for are read, however many there are.
+
+    A read that fails is an error for all who waited, never a zero.
+    """
 
     def __init__(self, ledger: Countable, clock: Clock, seconds: float) -> None:
         self._ledger = ledger
         self._clock = clock
         self._seconds = seconds
-        self._known: dict[int, PoolCounts] = {}
-        self._read_at = float("-inf")
-        self._stale_at = float("-inf")
-        self._reading: asyncio.Task[None] | None = None
+        self._known: dict[int, tuple[float, PoolCounts]] = {}
+        self._stale_at: dict[int, float] = {}
+        self._reads: Batcher[int, PoolCounts | None] = Batcher(self._read)
 
     async def all(self) -> list[PoolCounts]:
-        await self._fresh()
-        return list(self._known.values())
+        return list(await self._ledger.counts())
 
     async def of(self, pool_id: int) -> PoolCounts | None:
-        await self._fresh()
-        return self._known.get(pool_id)
+        """Return a pool's counts, at most half a second old and no older than its last change."""
+        known = self._known.get(pool_id)
+        if known is not None and self._clock.monotonic() - known[0] < self._seconds:
+            return known[1]
+        # What is put now is read by a statement that has not begun yet.
+        return (await self._reads.put([pool_id]))[0]
 
-    def stale(self) -> None:
-        """Something happened: what was read before is not good any more."""
-        self._stale_at = self._clock.monotonic()
+    def stale(self, pool_id: int) -> None:
+        """Something happened: what was read before, or is being read, is not good any more."""
+        self._known.pop(pool_id, None)
+        self._stale_at[pool_id] = self._clock.monotonic()
 
-    def _is_fresh(self) -> bool:
-        young = self._clock.monotonic() - self._read_at < self._seconds
-        return young and self._read_at > self._stale_at
-
-    async def _fresh(self) -> None:
-        """Read, if what is known is old; what began before something happened does not count."""
-        while not self._is_fresh():
-            own = self._reading is None
-            if self._reading is None:
-                self._reading = asyncio.get_running_loop().create_task(self._read())
-                self._reading.add_done_callback(self._done)
-            await asyncio.shield(self._reading)
-            if own:
-                return
-
-    async def _read(self) -> None:
-        wait = self._read_at + FLOOR_SECONDS - self._clock.monotonic()
-        if wait > 0:
-            await asyncio.sleep(wait)
+    async def _read(self, pool_ids: Sequence[int]) -> list[PoolCounts | None]:
         asked_at = self._clock.monotonic()
-        found = await self._ledger.counts()
-        self._known = {counts.pool_id: counts for counts in found}
-        self._read_at = asked_at
+        found = {each.pool_id: each for each in await self._ledger.counts(sorted(set(pool_ids)))}
+        for pool_id in pool_ids:
+            self._keep(pool_id, asked_at, found.get(pool_id))
+        return [found.get(pool_id) for pool_id in pool_ids]
 
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._reading = None
-        if not task.cancelled():
-            task.exception()  # read: whoever waited may have gone
+    def _keep(self, pool_id: int, asked_at: float, counts: PoolCounts | None) -> None:
+        if counts is None:
+            self._known.pop(pool_id, None)
+        elif asked_at > self._stale_at.get(pool_id, float("-inf")):
+            self._stale_at.pop(pool_id, None)
+            self._known[pool_id] = (asked_at, counts)

@@ -10,6 +10,7 @@ import grpc
 import grpc.aio
 
 from headrace_gateway import externalscaler_pb2 as pb
+from headrace_gateway.errors import UnavailableError
 from headrace_gateway.externalscaler_pb2_grpc import (
     ExternalScalerServicer,
     add_ExternalScalerServicer_to_server,
@@ -111,7 +112,7 @@ class Scaler(ExternalScalerServicer):
     async def _count(self, pool: PoolRecord, context: grpc.aio.ServicerContext) -> PoolCounts:
         try:
             counts = await self._counts.of(pool.pool_id)
-        except LedgerError:
+        except (LedgerError, UnavailableError):
             await blind(context)
         if counts is None:  # a pool without counts is not known to be empty
             await blind(context)
@@ -122,7 +123,7 @@ class Scaler(ExternalScalerServicer):
         for pool in tuple(self._streams) if pool_ids is None else pool_ids:
             for told in self._streams.get(pool, ()):
                 if not told.active:
-                    self._counts.stale()
+                    self._counts.stale(pool)
                     told.bell.set()
 
     def stop(self) -> None:

@@ -100,7 +100,7 @@ async def test_a_wake_makes_the_next_look_fresh():
     shared = Counts(ledger, ledger.clock(), 0.5)
     await shared.of(1)
     ledger.time = 0.1
-    shared.stale()
+    shared.stale(1)
     ledger.time = 0.2
     assert (await shared.of(1)).runnable == 2
 
@@ -112,7 +112,37 @@ async def test_a_read_that_began_before_the_wake_is_not_good_enough():
     while not ledger.reads:  # noqa: ASYNC110 -- one turn of the loop at a time
         await asyncio.sleep(0)
     ledger.time = 0.1
-    shared.stale()
+    shared.stale(1)
     ledger.time = 0.2
     assert (await shared.of(1)).runnable == 2
     assert (await early).runnable in (1, 2)
+
+
+async def test_who_asks_in_the_moment_in_which_a_read_ends_gets_an_answer():
+    ledger = Clocked()
+    late: list[asyncio.Task] = []
+
+    class Ending(Clocked):
+        async def counts(self, pool_ids=None):
+            found = await ledger.counts(pool_ids)
+            if not late:  # the answer is old already, and nobody has been told of its end
+                shared.stale(1)
+                late.append(asyncio.create_task(shared.of(1)))
+            return found
+
+    shared = Counts(Ending(), ledger.clock(), 0.5)
+    await shared.of(1)
+    assert (await late[0]).runnable == 2
+
+
+async def test_only_the_pools_that_are_asked_for_are_read():
+    asked = []
+
+    class Journal(Clocked):
+        async def counts(self, pool_ids=None):
+            asked.append(list(pool_ids))
+            return []
+
+    shared = Counts(Journal(), Clocked().clock(), 0.5)
+    assert await asyncio.gather(*(shared.of(pool) for pool in (3, 1, 3))) == [None] * 3
+    assert asked == [[1, 3]]
