@@ -26,7 +26,7 @@ async def listen(ledger: Ledger, wakes: Wakes) -> None:
                     if wake.resync:
                         wakes.ring_all()
                     else:
-                        wakes.ring(wake.pool_ids, wake.runs)
+                        wakes.hear(wake.pool_ids, wake.runs)
         except LedgerError as exc:
             log.warning("The ledger's notices cannot be heard.", error=type(exc).__name__)
         await asyncio.sleep(AGAIN_SECONDS)

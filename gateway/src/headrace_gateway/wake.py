@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Protocol
 from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
     from uuid import UUID
 
 
@@ -68,6 +69,7 @@ class Wakes:
     def __init__(self, notifier: Notifier) -> None:
         self._notifier = notifier
         self._runs: dict[UUID, set[Bell]] = defaultdict(set)
+        self._ends: dict[UUID, set[Bell]] = defaultdict(set)
         self._pool_hooks: list[Callable[[Iterable[int] | None], None]] = []
         self._run_hooks: list[Callable[[Iterable[UUID]], None]] = []
         self._untold_pools: set[int] = set()
@@ -83,37 +85,36 @@ class Wakes:
         """Call this whenever something happened to runs."""
         self._run_hooks.append(hook)
 
-    @contextmanager
-    def run(self, run: UUID) -> Iterator[Bell]:
-        """Hear of a run; also rung when the gateway stops."""
-        bell = Bell()
-        self._runs[run].add(bell)
-        try:
-            yield bell
-        finally:
-            self._runs[run].discard(bell)
-            if not self._runs[run]:
-                del self._runs[run]
+    def run(self, run: UUID) -> AbstractContextManager[Bell]:
+        """Hear of everything that happens to a run; also rung when the gateway stops."""
+        return _among(self._runs, run)
 
-    def ring(self, pool_ids: Iterable[int], runs: Iterable[UUID] = ()) -> None:
-        """Wake who waits here."""
-        pools, happened = tuple(pool_ids), tuple(runs)
-        if pools:
-            for pool_hook in self._pool_hooks:
-                pool_hook(pools)
+    def end(self, run: UUID) -> AbstractContextManager[Bell]:
+        """Hear of the end of a run: rung when it is over, nudged when it may be."""
+        return _among(self._ends, run)
+
+    def hear(self, pool_ids: Iterable[int], runs: Iterable[UUID]) -> None:
+        """Wake who waits here for what a notice names, our own among them."""
+        happened = tuple(runs)
+        self._ring(tuple(pool_ids), happened)
         for run in happened:
-            for bell in self._runs.get(run, ()):
-                bell.ring()
-        if happened:
-            for run_hook in self._run_hooks:
-                run_hook(happened)
+            for bell in self._ends.get(run, ()):
+                bell.nudge()
 
-    def tell(self, pool_ids: Iterable[int], runs: Iterable[UUID] = ()) -> None:
-        """Wake who waits here, and have the other gateways do the same; wait for neither."""
+    def tell(
+        self, pool_ids: Iterable[int], runs: Iterable[UUID] = (), *, going_on: bool = False
+    ) -> None:
+        """Wake who waits here, and have the other gateways do the same; wait for neither.
+
+        `going_on` says that none of the runs is over.
+        """
         pools, happened = tuple(pool_ids), tuple(runs)
         if not pools and not happened:
             return
-        self.ring(pools, happened)
+        self._ring(pools, happened)
+        if not going_on:
+            for run in happened:
+                _ring(self._ends, run)
         self._untold_pools.update(pools)
         self._untold_runs.update(happened)
         if self._telling is None:
@@ -134,8 +135,37 @@ class Wakes:
         """Wake everybody: after a gap in the notices nobody knows what happened."""
         for pool_hook in self._pool_hooks:
             pool_hook(None)
-        self.ring((), tuple(self._runs))
+        self._ring((), tuple(self._runs))
+        for run in tuple(self._ends):
+            _ring(self._ends, run)
 
     def stop(self) -> None:
         self.stopping.set()
         self.ring_all()
+
+    def _ring(self, pools: Sequence[int], happened: Sequence[UUID]) -> None:
+        if pools:
+            for pool_hook in self._pool_hooks:
+                pool_hook(pools)
+        for run in happened:
+            _ring(self._runs, run)
+        if happened:
+            for run_hook in self._run_hooks:
+                run_hook(happened)
+
+
+@contextmanager
+def _among(bells: dict[UUID, set[Bell]], run: UUID) -> Iterator[Bell]:
+    bell = Bell()
+    bells[run].add(bell)
+    try:
+        yield bell
+    finally:
+        bells[run].discard(bell)
+        if not bells[run]:
+            del bells[run]
+
+
+def _ring(bells: dict[UUID, set[Bell]], run: UUID) -> None:
+    for bell in bells.get(run, ()):
+        bell.ring()

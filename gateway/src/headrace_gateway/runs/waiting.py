@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from headrace_ledger.records import RunRecord
 
 OVER: Final = frozenset({RunStatus.SUCCEEDED, RunStatus.FAILED, RunStatus.CANCELLED})
+# Between two looks that notices alone are the reason for; it doubles while they come thick.
+NOTICE_SECONDS: Final = 0.05
+MOST_NOTICE_SECONDS: Final = 1.0
 _PLAIN: Final = re.compile(r"^[0-9]{1,4}$")
 
 
@@ -36,12 +39,18 @@ async def until_over(world: World, tenant: str, run: UUID, seconds: float) -> Ru
     """Wait for the end of a run; None when it did not come in time or the gateway stops."""
     clock = world.clock
     deadline = clock.monotonic() + seconds
-    with world.wakes.run(run) as bell:
+    pause = NOTICE_SECONDS
+    with world.wakes.end(run) as bell:
         while True:
+            looked_at = clock.monotonic()
             found = await world.ledger.run(tenant, run)
             if found is not None and found.status in OVER:
                 return found
             left = deadline - clock.monotonic()
             if left <= 0 or world.wakes.stopping.is_set():
                 return None
-            await bell.heard(min(left, world.options.event_poll_seconds))
+            if not await bell.heard(min(left, world.options.event_poll_seconds)):
+                # A notice is about any step of the run, and our own come back to us.
+                early = looked_at + pause - clock.monotonic()
+                pause = min(2 * pause, MOST_NOTICE_SECONDS) if early > 0 else NOTICE_SECONDS
+                await bell.rung(max(0.0, early))

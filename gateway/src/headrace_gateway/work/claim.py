@@ -59,7 +59,7 @@ class ClaimRoute:
         leases, written = await self._ask(request, wish, wanted)
         for lease in leases:
             self._tasks.add(lease)
-        self._world.wakes.tell((), {lease.run for lease in leases})
+        self._world.wakes.tell((), {lease.run for lease in leases}, going_on=True)
         return json_answer(b'{"leases":[' + b",".join(written) + b"]}")
 
     async def _ask(

@@ -109,7 +109,7 @@ class WorkRoutes:
         if said.next is None:
             return head
         lease = (await self._leases.write([said.next], known))[0]
-        self._world.wakes.tell((), (said.next.run,))
+        self._world.wakes.tell((), (said.next.run,), going_on=True)
         return head[:-1] + b',"next":' + lease + b"}"
 
     async def fail(self, request: Request) -> Response:

@@ -52,7 +52,7 @@ class Settling:
     async def complete(self, items: Sequence[Completion]) -> list[Completed]:
         outcomes = await self._completions.put(items)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._over(item.task, item.fence, outcome.pool_ids)
+            self._over(item.task, item.fence, outcome)
             if outcome.next is not None:
                 self._tasks.add(outcome.next)
         return outcomes
@@ -60,13 +60,13 @@ class Settling:
     async def fail(self, items: Sequence[Failure]) -> list[Settled]:
         outcomes = await self._failures.put(items)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._over(item.task, item.fence, outcome.pool_ids)
+            self._over(item.task, item.fence, outcome)
         return outcomes
 
     async def release(self, items: Sequence[Release]) -> list[Settled]:
         outcomes = await self._releases.put(items)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._over(item.task, item.fence, outcome.pool_ids)
+            self._over(item.task, item.fence, outcome)
         return outcomes
 
     def hand_back(self, leases: Sequence[LeaseRecord], wish: ClaimWish) -> None:
@@ -89,8 +89,9 @@ class Settling:
         with suppress(LedgerError, GatewayError):
             await self.release(items)
 
-    def _over(self, task: UUID, fence: int, pool_ids: Sequence[int]) -> None:
+    def _over(self, task: UUID, fence: int, outcome: Completed | Settled) -> None:
         """End what still hangs on this fence, and wake who waits for what it made possible."""
         self._world.calls.cut_task(task, fence)
         known = self._tasks.end(task, fence)
-        self._world.wakes.tell(pool_ids, () if known is None else (known.run,))
+        runs = () if known is None else (known.run,)
+        self._world.wakes.tell(outcome.pool_ids, runs, going_on=not outcome.run_finished)
