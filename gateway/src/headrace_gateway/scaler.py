@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 METRIC: Final = "headrace-tasks"
 LOOK_SECONDS: Final = 5.0
+WAITING_CALLS: Final = 50_000
 _MOST_MESSAGE: Final = 64 * 1024
 
 
@@ -151,6 +152,9 @@ async def serve_scaler(scaler: Scaler, address: str) -> tuple[grpc.aio.Server, i
         options=[
             ("grpc.max_receive_message_length", _MOST_MESSAGE),
             ("grpc.so_reuseport", 0),
+            # After a restart every stream comes back at once; beyond 3,000 they would be refused.
+            ("grpc.server.max_pending_requests", WAITING_CALLS),
+            ("grpc.server.max_pending_requests_hard_limit", WAITING_CALLS),
         ]
     )
     add_ExternalScalerServicer_to_server(scaler, server)  # type: ignore[no-untyped-call]  # generated
