@@ -42,6 +42,11 @@ class Counts:
         # What is put now is read by a statement that has not begun yet.
         return (await self._reads.put([pool_id]))[0]
 
+    async def of_all(self, pool_ids: Sequence[int]) -> dict[int, PoolCounts]:
+        """Read these pools now, for their next look as well."""
+        found = zip(pool_ids, await self._read(pool_ids), strict=True)
+        return {pool_id: counts for pool_id, counts in found if counts is not None}
+
     def stale(self, pool_id: int) -> None:
         """Something happened: what was read before, or is being read, is not good any more."""
         self._known.pop(pool_id, None)

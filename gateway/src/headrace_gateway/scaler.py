@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import grpc
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 METRIC: Final = "headrace-tasks"
 LOOK_SECONDS: Final = 5.0
+TOGETHER: Final = 250
 WAITING_CALLS: Final = 50_000
 _MOST_MESSAGE: Final = 64 * 1024
 
@@ -50,6 +50,7 @@ class Scaler(ExternalScalerServicer):
         self._counts = counts
         self._wakes = wakes
         self._streams: dict[int, set[Told]] = {}
+        self._looking: asyncio.Task[None] | None = None
         wakes.on_pools(self._woken)
 
     async def IsActive(  # noqa: N802 -- KEDA's name
@@ -64,7 +65,7 @@ class Scaler(ExternalScalerServicer):
         """Say at once what is, then every change; end well on shutdown, so that KEDA comes back."""
         pool = await self._pool(request, context)
         told = Told()
-        self._streams.setdefault(pool.pool_id, set()).add(told)
+        self._open(pool.pool_id, told)
         try:
             while not self._wakes.stopping.is_set():
                 told.bell.clear()
@@ -73,11 +74,9 @@ class Scaler(ExternalScalerServicer):
                 if active or told.active is not False:
                     yield pb.IsActiveResponse(result=active)
                 told.active = active
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOK_SECONDS):
-                        await told.bell.wait()
+                await told.bell.wait()
         finally:
-            self._streams[pool.pool_id].discard(told)
+            self._close(pool.pool_id, told)
 
     async def GetMetricSpec(  # noqa: N802 -- KEDA's name
         self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
@@ -118,6 +117,38 @@ class Scaler(ExternalScalerServicer):
         if counts is None:  # a pool without counts is not known to be empty
             await blind(context)
         return counts
+
+    def _open(self, pool_id: int, told: Told) -> None:
+        self._streams.setdefault(pool_id, set()).add(told)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    def _close(self, pool_id: int, told: Told) -> None:
+        self._streams[pool_id].discard(told)
+        if not self._streams[pool_id]:
+            del self._streams[pool_id]
+        if not self._streams and self._looking is not None:
+            self._looking.cancel()
+            self._looking = None
+
+    async def _look(self) -> None:
+        """Look after every stream in five seconds, a part of them at a time."""
+        while pools := list(self._streams):
+            parts = [pools[at : at + TOGETHER] for at in range(0, len(pools), TOGETHER)]
+            for part in parts:
+                await asyncio.sleep(LOOK_SECONDS / len(parts))
+                try:
+                    found = await self._counts.of_all(part)
+                except (LedgerError, UnavailableError):
+                    found = {}  # each stream finds out for itself, and says so
+                for pool_id in part:
+                    self._compare(pool_id, found.get(pool_id))
+
+    def _compare(self, pool_id: int, counts: PoolCounts | None) -> None:
+        """Ring for those whose answer is another one now, or has to be said again."""
+        for told in self._streams.get(pool_id, ()):
+            if counts is None or load(counts) > 0 or told.active is not False:
+                told.bell.set()
 
     def _woken(self, pool_ids: Iterable[int] | None) -> None:
         """Look again for those who were told that there is nothing to do."""

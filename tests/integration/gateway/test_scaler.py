@@ -9,6 +9,7 @@ import grpc
 import grpc.aio
 import pytest
 
+import ledger_rows as make
 from gateway_relay import relayed
 from gateway_rows import row
 from gateway_scene import scene
@@ -112,6 +113,28 @@ async def test_a_ledger_that_cannot_be_read_is_an_error_and_never_zero(ledger_se
             while (said := await value_or_code(stub, ref(door))) == 1:
                 pass
         assert said is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_a_stream_whose_ledger_is_away_says_so(ledger_server):
+    async with relayed(ledger_server) as relay, asking(relay) as (door, stub):
+        stream = stub.StreamIsActive(ref(door))
+        assert (await stream.read()).result is False
+        await relay.cut()
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            async with asyncio.timeout(20):
+                await stream.read()
+        assert refused.value.code() is grpc.StatusCode.UNAVAILABLE
+
+
+async def test_work_of_which_nobody_told_is_seen_all_the_same(ledger_server):
+    async with asking(ledger_server) as (door, stub):
+        stream = stub.StreamIsActive(ref(door))
+        assert (await stream.read()).result is False
+        await door.ledger.accept([make.submit(row(door.pipeline))])
+        async with asyncio.timeout(15):
+            assert (await stream.read()).result is True
+            assert (await stream.read()).result is True  # said again at each look
+        stream.cancel()
 
 
 async def value_or_code(stub, reference):
