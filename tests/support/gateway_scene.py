@@ -31,7 +31,7 @@ from headrace_gateway.errors import UnauthenticatedError
 from headrace_gateway.identity.caller import Caller, Identity, bearer
 from headrace_gateway.identity.cluster import StaticSecrets
 from headrace_gateway.identity.dev import DevIdentity
-from headrace_gateway.models.httpx_upstream import HttpxUpstream
+from headrace_gateway.models.aiohttp_upstream import AiohttpUpstream
 from headrace_gateway.options import Options
 from headrace_gateway.serving import server
 from headrace_ledger.client import Ledger
@@ -234,7 +234,7 @@ async def scene(ledger_server: Any, providers: list[str], **how: Any) -> AsyncIt
     pipeline = compiled(names, **how.get("pipeline", {}))
     ledger = await Ledger.connect(ledger_server.gateway_url, role="gateway")
     operator = await Ledger.connect(ledger_server.operator_url, role="operator", max_size=2)
-    upstream = HttpxUpstream()
+    upstream = AiohttpUpstream()
     try:
         await operator.put_tenant(
             TenantRow(names.tenant, f"uid-{names.tenant}", (names.namespace,))

@@ -22,7 +22,7 @@ from headrace_contract.resources.model_provider import ModelProviderSpec, Provid
 from headrace_gateway.app import Gateway, build_app
 from headrace_gateway.clock import Clock
 from headrace_gateway.identity.dev import DevIdentity
-from headrace_gateway.models.httpx_upstream import HttpxUpstream
+from headrace_gateway.models.aiohttp_upstream import AiohttpUpstream
 from headrace_gateway.serving import server
 from headrace_ledger.client import Ledger
 from headrace_ledger.declared import ProviderRow, TenantRow
@@ -114,7 +114,7 @@ async def serving_gateway(urls: Any) -> AsyncIterator[Served]:
         stack.push_async_callback(gateway.close)
         operator = await Ledger.connect(urls.operator_url, role="operator")
         stack.push_async_callback(operator.close)
-        upstream = HttpxUpstream()
+        upstream = AiohttpUpstream()
         stack.push_async_callback(upstream.close)
         app = build_app(
             Gateway(

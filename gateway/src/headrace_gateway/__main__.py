@@ -22,7 +22,7 @@ from headrace_gateway.identity.cluster import ApiServer, ClusterSecrets
 from headrace_gateway.identity.either import EitherIdentity
 from headrace_gateway.identity.keys import ClusterKeys
 from headrace_gateway.identity.service_account import ServiceAccountIdentity
-from headrace_gateway.models.httpx_upstream import HttpxUpstream
+from headrace_gateway.models.aiohttp_upstream import AiohttpUpstream
 from headrace_gateway.pools import PoolBook
 from headrace_gateway.serving import Ports, serve
 from headrace_gateway.settings import Settings
@@ -126,7 +126,7 @@ async def compose(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> 
         settings.service_account / "token",
         settings.service_account / "ca.crt",
     )
-    upstream = HttpxUpstream()
+    upstream = AiohttpUpstream()
     stack.push_async_callback(api.close)
     stack.push_async_callback(upstream.close)
     pools = PoolBook(ledger, clock)

@@ -14,7 +14,7 @@ from headrace_cli.serving import serving
 from headrace_gateway.app import Gateway, build_app
 from headrace_gateway.clock import Clock
 from headrace_gateway.identity.dev import DevIdentity
-from headrace_gateway.models.httpx_upstream import HttpxUpstream
+from headrace_gateway.models.aiohttp_upstream import AiohttpUpstream
 from headrace_gateway.models.ports import SecretMissingError
 from headrace_ledger.client import Ledger
 from headrace_ledger.embedded import EmbeddedLedger
@@ -53,7 +53,7 @@ async def stack(
         opened.push_async_callback(for_gateway.close)
         for_operator = await Ledger.connect(server.operator_url, role="operator", max_size=2)
         opened.push_async_callback(for_operator.close)
-        upstream = HttpxUpstream()
+        upstream = AiohttpUpstream()
         opened.push_async_callback(upstream.close)
         key = SecretStr(secrets.token_urlsafe(32))
         app = build_app(
