@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route, Router
+from starlette.routing import Router
 
 from headrace_gateway.counts import Counts
 from headrace_gateway.edge.answers import json_answer
 from headrace_gateway.edge.guard import Guard
+from headrace_gateway.edge.route import route
 from headrace_gateway.health import Health
 from headrace_gateway.identity.key_routes import KeyRoutes
 from headrace_gateway.listener import listen
@@ -87,7 +88,7 @@ class App:
             *WorkRoutes(self.world).routes(),
             *ModelRoute(self.world).routes(),
             *KeyRoutes(self.world).routes(),
-            Route("/openapi.json", openapi, methods=["GET"]),
+            route("GET", "/openapi.json", openapi),
         ]
         router = Router(self.routes, redirect_slashes=False, lifespan=self._lifespan)
         self._serve: ASGIApp = Guard(router, self.world.metrics)

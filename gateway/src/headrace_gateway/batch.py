@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from headrace_gateway.errors import UnavailableError
@@ -29,20 +30,24 @@ class Batcher(Generic[I, O]):
     ) -> None:
         self._verb = verb
         self._largest = largest
-        self._queue: list[tuple[I, asyncio.Future[O]]] = []
+        self._queue: deque[tuple[Sequence[I], asyncio.Future[Sequence[O]]]] = deque()
+        self._waiting = 0
         self._flushes: set[asyncio.Task[None]] = set()
 
     async def put(self, items: Sequence[I]) -> list[O]:
         """Return one outcome per item, in order."""
-        if len(self._queue) + len(items) > WAITING:
+        if self._waiting + len(items) > WAITING:
             message = "The gateway has more work than the ledger takes; try again."
             raise UnavailableError(message)
         loop = asyncio.get_running_loop()
-        waits = [(item, loop.create_future()) for item in items]
-        self._queue.extend(waits)
+        parts = [items[n : n + self._largest] for n in range(0, len(items), self._largest)]
+        waits: list[asyncio.Future[Sequence[O]]] = [loop.create_future() for _ in parts]
+        self._queue.extend(zip(parts, waits, strict=True))
+        self._waiting += len(items)
         self._start()
         # Not cancelled with the caller: the outcome is in the ledger whether or not it is awaited.
-        return list(await asyncio.gather(*(asyncio.shield(future) for _, future in waits)))
+        outcomes = await asyncio.gather(*(asyncio.shield(future) for future in waits))
+        return [outcome for part in outcomes for outcome in part]
 
     def _start(self) -> None:
         if self._queue and len(self._flushes) < PARALLEL:
@@ -54,15 +59,26 @@ class Batcher(Generic[I, O]):
         self._flushes.discard(task)
         self._start()
 
+    def _take(self) -> list[tuple[Sequence[I], asyncio.Future[Sequence[O]]]]:
+        """Take whole parts for as long as they fit."""
+        batch, size = [], 0
+        while self._queue and size + len(self._queue[0][0]) <= self._largest:
+            batch.append(self._queue.popleft())
+            size += len(batch[-1][0])
+        self._waiting -= size
+        return batch
+
     async def _flush(self) -> None:
-        batch, self._queue = self._queue[: self._largest], self._queue[self._largest :]
+        batch = self._take()
         if not batch:
             return
         try:
-            outcomes = await self._verb([item for item, _ in batch])
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
+            outcomes = await self._verb([item for items, _ in batch for item in items])
+            at = 0
+            for items, future in batch:
                 if not future.done():
-                    future.set_result(outcome)
+                    future.set_result(outcomes[at : at + len(items)])
+                at += len(items)
         except BaseException as exc:
             for _, future in batch:
                 if not future.done():

@@ -6,12 +6,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from headrace_contract.api import KeyCreated, KeyList, KeyRequest, KeyView
 from headrace_gateway.clock import uuid7
 from headrace_gateway.edge.answers import model_answer
 from headrace_gateway.edge.body import parse_model, read_body
+from headrace_gateway.edge.route import route
 from headrace_gateway.errors import BadRequestError, ForbiddenError, NotFoundError
 from headrace_gateway.identity.api_keys import make_key
 from headrace_gateway.identity.caller import OPERATE
@@ -19,6 +19,7 @@ from headrace_ledger.declared import ApiKeyRow
 
 if TYPE_CHECKING:
     from starlette.requests import Request
+    from starlette.routing import Route
 
     from headrace_gateway.identity.caller import Caller
     from headrace_gateway.world import World
@@ -32,9 +33,9 @@ class KeyRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/keys", self.create, methods=["POST"]),
-            Route("/v1/keys", self.list, methods=["GET"]),
-            Route("/v1/keys/{id}", self.revoke, methods=["DELETE"]),
+            route("POST", "/v1/keys", self.create),
+            route("GET", "/v1/keys", self.list),
+            route("DELETE", "/v1/keys/{id}", self.revoke),
         ]
 
     async def create(self, request: Request) -> Response:

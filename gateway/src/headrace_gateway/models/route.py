@@ -8,11 +8,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from starlette.responses import Response
-from starlette.routing import Route
 
 from headrace_contract.failures import ErrorClass
 from headrace_gateway.clock import fraction
 from headrace_gateway.edge.body import parse_any, read_body
+from headrace_gateway.edge.route import route
 from headrace_gateway.edge.stream import Stream, gone
 from headrace_gateway.errors import UnauthenticatedError
 from headrace_gateway.identity.caller import bearer
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from starlette.requests import Request
+    from starlette.routing import Route
 
     from headrace_gateway.models.ask import Ask
     from headrace_gateway.models.calling import Opened
@@ -52,7 +53,7 @@ class ModelRoute:
         self._answering = Answering(world, self._patience)
 
     def routes(self) -> list[Route]:
-        return [Route("/v1/chat/completions", self.post, methods=["POST"])]
+        return [route("POST", "/v1/chat/completions", self.post)]
 
     async def post(self, request: Request) -> Response:
         hashed = key_hash(bearer(request.headers))

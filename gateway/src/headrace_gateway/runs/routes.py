@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starlette.routing import Route
-
+from headrace_gateway.edge.route import route
 from headrace_gateway.runs.access import Access
 from headrace_gateway.runs.events import EventsRoute
 from headrace_gateway.runs.read import ReadRoutes
 from headrace_gateway.runs.submit import SubmitRoute
 
 if TYPE_CHECKING:
+    from starlette.routing import Route
+
     from headrace_gateway.world import World
 
 
@@ -20,9 +21,9 @@ def run_routes(world: World) -> list[Route]:
     read = ReadRoutes(world, access)
     runs = "/v1/namespaces/{namespace}/pipelines/{pipeline}/runs"
     return [
-        Route(runs, SubmitRoute(world, access).post, methods=["POST"]),
-        Route(runs, read.many, methods=["GET"]),
-        Route(f"{runs}/{{run}}", read.one, methods=["GET"]),
-        Route(f"{runs}/{{run}}/events", EventsRoute(world, access).get, methods=["GET"]),
-        Route(f"{runs}/{{run}}/cancel", read.cancel, methods=["POST"]),
+        route("POST", runs, SubmitRoute(world, access).post),
+        route("GET", runs, read.many),
+        route("GET", f"{runs}/{{run}}", read.one),
+        route("GET", f"{runs}/{{run}}/events", EventsRoute(world, access).get),
+        route("POST", f"{runs}/{{run}}/cancel", read.cancel),
     ]

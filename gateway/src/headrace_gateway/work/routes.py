@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pydantic_core import to_json
 from starlette.responses import Response
-from starlette.routing import Route
 
 from headrace_contract.names import LEASE_SECONDS
 from headrace_contract.protocol import (
@@ -29,6 +28,7 @@ from headrace_contract.protocol import (
 from headrace_gateway.clock import fraction
 from headrace_gateway.edge.answers import json_answer, model_answer
 from headrace_gateway.edge.body import parse_any, read_body, validated, walk
+from headrace_gateway.edge.route import route
 from headrace_gateway.errors import ForbiddenError, InvalidError
 from headrace_gateway.identity.caller import WORK
 from headrace_gateway.work.claim import ClaimRoute
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
     from starlette.requests import Request
+    from starlette.routing import Route
 
     from headrace_gateway.world import World
 
@@ -65,12 +66,12 @@ class WorkRoutes:
 
     def routes(self) -> list[Route]:
         return [
-            Route("/v1/work/claim", self._claim.post, methods=["POST"]),
-            Route("/v1/work/heartbeat", self.heartbeat, methods=["POST"]),
-            Route("/v1/work/complete", self.complete, methods=["POST"]),
-            Route("/v1/work/fail", self.fail, methods=["POST"]),
-            Route("/v1/work/release", self.release, methods=["POST"]),
-            Route("/v1/work/progress", self.progress, methods=["POST"]),
+            route("POST", "/v1/work/claim", self._claim.post),
+            route("POST", "/v1/work/heartbeat", self.heartbeat),
+            route("POST", "/v1/work/complete", self.complete),
+            route("POST", "/v1/work/fail", self.fail),
+            route("POST", "/v1/work/release", self.release),
+            route("POST", "/v1/work/progress", self.progress),
         ]
 
     async def heartbeat(self, request: Request) -> Response:
