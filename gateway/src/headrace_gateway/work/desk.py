@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict, defaultdict
+from collections import Counter, OrderedDict, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from headrace_gateway.batch import Batcher
@@ -45,30 +45,36 @@ class Desk:
         self._serving: dict[int, bool] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
+        self._rings: Counter[int | None] = Counter()
         world.wakes.on_pools(self.wake)
 
     async def claim(
         self, wish: ClaimWish, seconds: float, gone: asyncio.Future[None]
     ) -> list[LeaseRecord]:
         """Return leases as soon as there are any; none after `seconds`, or when the caller went."""
+        heard = self._heard(wish.pool_id)
         leases = (await self._batch.put([wish]))[0]
         if leases or seconds <= 0 or self._world.wakes.stopping.is_set():
             return leases
         if self._count >= self._world.options.claims_at_once:
             message = "Too many claims wait on this gateway; try again."
             raise UnavailableError(message)
-        return await self._wait(Waiter(wish), seconds, gone)
+        return await self._wait(Waiter(wish), seconds, gone, heard)
+
+    def _heard(self, pool: int) -> int:
+        """Return how often this pool may have become runnable so far."""
+        return self._rings[pool] + self._rings[None]
 
     async def _wait(
-        self, waiter: Waiter, seconds: float, gone: asyncio.Future[None]
+        self, waiter: Waiter, seconds: float, gone: asyncio.Future[None], heard: int
     ) -> list[LeaseRecord]:
         pool = waiter.wish.pool_id
         self._waiting[pool][waiter] = None
         self._count += 1
         self._world.metrics.waiting.inc()
         stopping = asyncio.ensure_future(self._world.wakes.stopping.wait())
-        # Something may have become runnable between the claim and this line.
-        self.wake((pool,))
+        if self._heard(pool) != heard:  # something may have become runnable since the claim
+            self._look(pool)
         try:
             happens: set[asyncio.Future[Any]] = {waiter.answer, gone, stopping}
             await asyncio.wait(
@@ -96,16 +102,21 @@ class Desk:
 
     def wake(self, pool_ids: Iterable[int] | None) -> None:
         """Serve the waiters of these pools, or of all."""
-        for pool in tuple(self._waiting) if pool_ids is None else pool_ids:
-            if pool not in self._waiting:
-                continue
-            if pool in self._serving:
-                self._serving[pool] = True  # woken while at it: look once more
-                continue
-            self._serving[pool] = False
-            task = asyncio.get_running_loop().create_task(self._serve(pool))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        woken = None if pool_ids is None else tuple(pool_ids)
+        self._rings.update((None,) if woken is None else woken)
+        for pool in tuple(self._waiting) if woken is None else woken:
+            self._look(pool)
+
+    def _look(self, pool: int) -> None:
+        if pool not in self._waiting:
+            return
+        if pool in self._serving:
+            self._serving[pool] = True  # woken while at it: look once more
+            return
+        self._serving[pool] = False
+        task = asyncio.get_running_loop().create_task(self._serve(pool))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, pool: int) -> None:
         try:
