@@ -84,12 +84,15 @@ class GuardedProtocol(HttpToolsProtocol):
                 self._cut()
                 return
         super().data_received(data)
+        # Most headers come whole, in one read: then no clock is ever set.
+        if self._in_headers and self._deadline is None:
+            self._watch()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_headers = True
         self._header_bytes = 0
-        self._watch()
+        self._unwatch()
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
