@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -136,7 +137,7 @@ def fastest(part: int, folder: Path) -> Queue:
     return max(ALL, key=lambda queue: rates[queue])
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -149,15 +150,20 @@ def main() -> None:
         best = fastest(asked.part, Path(name))
         dump = dump_of(best, asked.runs, Path(name) / "all.rdb")
         rounds = [one_round(best, dump, asked) for _ in range(asked.pairs)]
+    return 0 if all([*verdicts(rounds, best)]) else 1
+
+
+def verdicts(rounds: list[dict[str, Drained]], best: Queue) -> Iterator[bool]:
+    """Print every ratio; yield whether its floor holds."""
     for series in SERIES:
         for peer in (best.name, f"{best.name}, appendfsync always"):
             if ratio := ratio_of(rounds, series, peer, lambda drained: drained.rate):
                 gated = peer == best.name and series in GATED
                 facts = ratio.at_least(FLOOR) if gated else ratio.facts()
-                say(bench="B3", series=series, over=peer, **facts)
+                yield say(bench="B3", series=series, over=peer, **facts)
     deep, shallow = "claim size 1, backlog", "claim size 1"
     if ratio := ratio_of(rounds, deep, shallow, lambda drained: drained.rate):
-        say(bench="B3", series=deep, over=shallow, **ratio.at_least(FLOOR_BACKLOG))
+        yield say(bench="B3", series=deep, over=shallow, **ratio.at_least(FLOOR_BACKLOG))
 
 
 SERIES = {
@@ -195,4 +201,4 @@ def one_round(best: Queue, dump: Path, asked: argparse.Namespace) -> dict[str, D
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

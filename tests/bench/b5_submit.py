@@ -141,7 +141,7 @@ def ceiling(folder: Path, count: int) -> float:
         return submit(folder, how="storm", count=count, port=port, path="/", key=KEY).rate
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -164,11 +164,16 @@ def main() -> None:
     fastest = max((each["headrace"].rate for each in found if "headrace" in each), default=0)
     if fastest > SHARE * top:
         say(bench="B5", side="client", limits_ours=True)
+    return 0 if all([*verdicts(found)]) else 1
+
+
+def verdicts(rounds: list[dict[str, Stormed]]) -> Iterator[bool]:
+    """Print every ratio; yield whether its floor holds."""
     for peer, floor in FLOORS.items():
         for side in (peer, f"{peer}, no idempotency key", f"{peer}, appendfsync always"):
-            if ratio := ratio_of(found, "headrace", side, lambda storm: storm.rate):
+            if ratio := ratio_of(rounds, "headrace", side, lambda storm: storm.rate):
                 facts = ratio.at_least(floor) if side == peer else ratio.facts()
-                say(bench="B5", over=f"FastAPI + {side}", tenant_limits="off", **facts)
+                yield say(bench="B5", over=f"FastAPI + {side}", tenant_limits="off", **facts)
 
 
 def one_round(stack: Stack, asked: argparse.Namespace) -> dict[str, Stormed]:
@@ -198,4 +203,4 @@ def one_round(stack: Stack, asked: argparse.Namespace) -> dict[str, Stormed]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

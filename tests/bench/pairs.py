@@ -72,6 +72,7 @@ def ratio_of(
     return Ratio([of(one[ours]) / of(one[theirs]) for one in both]) if both else None
 
 
-def say(**facts: Any) -> None:
-    """Print one result, a JSON object on a line, with the load of the machine at that moment."""
+def say(**facts: Any) -> bool:
+    """Print one result as a line of JSON, with the machine's load; say whether its floor holds."""
     print(json.dumps({**facts, "load": round(os.getloadavg()[0], 1)}), flush=True)
+    return bool(facts.get("holds", True))
