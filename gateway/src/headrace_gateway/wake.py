@@ -94,7 +94,7 @@ class Wakes:
         return _among(self._ends, run)
 
     def hear(self, pool_ids: Iterable[int], runs: Iterable[UUID]) -> None:
-        """Wake who waits here for what a notice names, our own among them."""
+        """Wake who waits here for what another gateway has told."""
         happened = tuple(runs)
         self._ring(tuple(pool_ids), happened)
         for run in happened:

@@ -56,7 +56,8 @@ class Ledger(Runs, Tasks, Models, Counts, Keys, Rows, Sweep):
         self._settings = settings
         self._accepts = Joined(self.accept)
         self._completes = Joined(self.complete)
-        self._notifier = Notifier(lambda payload: caller.rows("notify", payload))
+        self._name = f"{caller.rng.getrandbits(48):x}"
+        self._notifier = Notifier(lambda payload: caller.rows("notify", payload), self._name)
 
     @classmethod
     async def connect(  # noqa: PLR0913 -- a pool has that many knobs, all but two with defaults
@@ -118,7 +119,7 @@ class Ledger(Runs, Tasks, Models, Counts, Keys, Rows, Sweep):
 
     def listen(self) -> Listener:
         """Return the wakes of the other gateways, as an async context manager and iterator."""
-        return Listener(self._connect_alone, self._caller.rng)
+        return Listener(self._connect_alone, self._caller.rng, self._name)
 
     async def _connect_alone(self) -> asyncpg.Connection:
         return await asyncpg.connect(

@@ -1,6 +1,6 @@
 """Wake-ups between gateways: a hint on a channel, never the truth.
 
-Payload: `p<id>` and `r<uuid>`, separated by spaces.
+Payload: `g<sender>`, then `p<id>` and `r<uuid>`, separated by spaces.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ _LONGEST_WAIT: Final = 5.0
 class Notifier:
     """Send at most one notification per 10 ms; what comes meanwhile goes with the next."""
 
-    def __init__(self, send: Callable[[str], Awaitable[object]]) -> None:
+    def __init__(self, send: Callable[[str], Awaitable[object]], sender: str) -> None:
         self._send = send
+        self._sender = sender
         self._words: set[str] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -45,7 +46,7 @@ class Notifier:
             while self._words:
                 words, self._words = self._words, set()
                 for payload in payloads(words):
-                    await self._send(payload)
+                    await self._send(f"g{self._sender} {payload}")
                 await asyncio.sleep(COALESCE_SECONDS)
         except LedgerError:
             self._words.clear()  # a hint only: whoever missed it looks again within seconds
@@ -79,14 +80,16 @@ def parse(payload: str) -> Wake:
 class Listener:
     """Wakes of the other gateways, over a connection of its own that is made again when it breaks.
 
-    After each connect, and every 5 s, comes a `resync`: look for yourself.
+    What `own` sent is passed over: it woke its own waiters when it sent it. After each connect,
+    and every 5 s, comes a `resync`: look for yourself.
     """
 
     def __init__(
-        self, connect: Callable[[], Awaitable[asyncpg.Connection]], rng: random.Random
+        self, connect: Callable[[], Awaitable[asyncpg.Connection]], rng: random.Random, own: str
     ) -> None:
         self._connect = connect
         self._rng = rng
+        self._own = f"g{own} "
         self._wakes: asyncio.Queue[Wake] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
 
@@ -147,4 +150,6 @@ class Listener:
             con.terminate()
 
     def _heard(self, _con: Any, _pid: int, _channel: str, payload: object) -> None:
-        self._wakes.put_nowait(parse(str(payload)))
+        text = str(payload)
+        if not text.startswith(self._own):
+            self._wakes.put_nowait(parse(text))

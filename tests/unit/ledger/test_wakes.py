@@ -30,7 +30,7 @@ async def test_hints_of_one_turn_go_as_one_notification():
     async def send(payload):
         sent.append(payload)
 
-    notifier = Notifier(send)
+    notifier = Notifier(send, "1")
     for pool in range(50):
         notifier.add([pool], [])
     await asyncio.sleep(0)
