@@ -1,18 +1,27 @@
 """
-`make bench`: measure what there is a bench for, one after the other, and show what each printed.
+`make bench`: measure what there is a bench for, one after the other, and write the page.
 
-Names choose: `run.py ledger`. Nothing here is part of `make test`; docs/benchmarks.md says what was
-measured last, on what machine, and what is not measured yet.
+Names choose: `run.py ledger b5`. What each prints as a line of JSON is kept in `results/`, and
+docs/benchmarks.md is written from all that is kept there. Nothing here is part of `make test`.
+Ends with an error while a floor is missed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import json
+import os
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
+
+from report import page, read
 
 HERE: Final = Path(__file__).resolve().parent
+RESULTS: Final = HERE / "results"
+PAGE: Final = HERE.parents[1] / "docs" / "benchmarks.md"
 BENCHES: Final = {
     "ledger": ("ledger/figures.py", "the ledger's verbs beside a bare INSERT, fsync on"),
     "b1": ("b1_reconcile.py", "pipelines to Ready beside a plain kopf operator"),
@@ -31,12 +40,37 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"must be among {', '.join(BENCHES)}, not {', '.join(unknown)}", file=sys.stderr)
         return 2
-    codes = []
-    for name in chosen or BENCHES:
-        script, what = BENCHES[name]
-        print(f"\n== {name}: {what}", flush=True)
-        codes.append(subprocess.run([sys.executable, HERE / script], check=False).returncode)
+    codes = [measure(name) for name in chosen or BENCHES]
+    commands = {name: what for name, (_, what) in BENCHES.items()}
+    PAGE.write_text(page(read(RESULTS), commands, (HERE / "notes.md").read_text()))
+    print(f"\nwritten: {PAGE.relative_to(HERE.parents[1])}")
     return max(codes)
+
+
+def measure(name: str) -> int:
+    """Run one bench and keep what it found; a bench that found nothing leaves what was kept."""
+    script, what = BENCHES[name]
+    print(f"\n== {name}: {what}", flush=True)
+    found: list[dict[str, Any]] = []
+    with subprocess.Popen(
+        [sys.executable, HERE / script], stdout=subprocess.PIPE, text=True
+    ) as bench:
+        for line in bench.stdout or ():
+            print(line, end="", flush=True)
+            with contextlib.suppress(ValueError):
+                told = json.loads(line)
+                found += [told] if isinstance(told, dict) else []
+    if found:
+        RESULTS.mkdir(exist_ok=True)
+        head = {"date": date.today().isoformat(), "machine": machine()}  # noqa: DTZ011 -- of the reader here
+        text = "".join(f"{json.dumps(line)}\n" for line in (head, *found))
+        (RESULTS / f"{name}.jsonl").write_text(text)
+    return bench.returncode
+
+
+def machine() -> str:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, everything on loopback"
 
 
 if __name__ == "__main__":

@@ -3,26 +3,25 @@ The ledger's figures: `python tests/bench/ledger/figures.py [--backlog 1000000] 
 
 Every figure is taken as the role headrace_gateway under forced row-level security, with fsync on
 and every answered write on disk, from one process (uvloop) beside the server on the same machine.
-A table goes to stdout, and one JSON object a line to `--out`. Nothing here is part of `make test`.
+One line of JSON a figure. Nothing here is part of `make test`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import asyncpg
 import uvloop
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[2] / "support"))
 
 import ledger_rows as make
@@ -30,6 +29,7 @@ from headrace_ledger.client import Ledger
 from headrace_ledger.declared import PipelineRow
 from headrace_ledger.embedded import EmbeddedLedger
 from headrace_ledger.records import Submit
+from pairs import say
 
 CONNECTIONS = 8
 
@@ -230,11 +230,10 @@ async def measure(options: argparse.Namespace) -> list[Figure]:
         gateway = await Ledger.connect(server.gateway_url, role="gateway", min_size=8, max_size=8)
         bench = Bench(server, gateway, operator, options.seconds)
         for part in options.only or ("chain", "accepts", "drains", "claims"):
-            before = os.getloadavg()[0]
             work = claims(bench, options.backlog) if part == "claims" else PARTS[part](bench)
             found = await work
             for figure in found:
-                show(figure, before)
+                show(figure)
             figures += found
         assert not await gateway.audit(), "counters differ from rows"
         await gateway.close()
@@ -245,13 +244,14 @@ async def measure(options: argparse.Namespace) -> list[Figure]:
 PARTS = {"chain": chain, "accepts": accepts, "drains": drains}
 
 
-def show(figure: Figure, load: float) -> None:
-    verdict = {True: "holds", False: "MISSED", None: ""}[figure.holds]
-    value = f"{figure.value:,.0f}" if figure.value >= 100 else f"{figure.value:.2f}"
-    print(
-        f"{figure.name:46} {value:>9} {figure.unit:3} {figure.floor:9} {verdict:7}"
-        f" load {load:.1f} {figure.note}"
-    )
+def show(figure: Figure) -> None:
+    """Print one figure as a line of JSON, with the machine's load."""
+    told = {"value": round(figure.value, 3), "unit": figure.unit}
+    if figure.holds is not None:
+        told |= {"floor": f"{figure.floor} {figure.unit}", "holds": figure.holds}
+    if figure.note:
+        told["note"] = figure.note
+    say(bench="ledger", figure=figure.name, **told)
 
 
 def main() -> None:
@@ -264,13 +264,8 @@ def main() -> None:
     parser.add_argument(
         "--data", type=Path, help="where the server keeps its data; thrown away by default"
     )
-    parser.add_argument("--out", type=Path, help="append one JSON object a figure to this file")
     options = parser.parse_args()
     figures = uvloop.run(measure(options))
-    if options.out:
-        with options.out.open("a") as file:
-            for figure in figures:
-                file.write(json.dumps({"at": time.time(), **asdict(figure)}) + "\n")
     sys.exit(any(f.holds is False for f in figures))
 
 
