@@ -11,7 +11,7 @@ import make
 from headrace_contract.names import FINALIZER
 from headrace_operator.apply.execute import Children, execute
 from headrace_operator.apply.testing import MemoryLedger
-from headrace_operator.apply.trim import hand_over_is_due, trim
+from headrace_operator.apply.trim import count_is_ours, trim
 from headrace_operator.errors import ConflictError, GoneError
 from headrace_operator.model.identity import Identity
 from headrace_operator.model.resource import CONFIG_MAPS, DEPLOYMENTS, PIPELINES
@@ -65,14 +65,40 @@ class ClusterExam:
         answer = await candidate.cluster.apply(manifest)
         assert set(answer["data"]) == {"digest"}
 
-    async def test_workers_begin_at_zero_and_the_count_changes_hands(self, candidate):
+    async def test_workers_begin_at_zero_and_stay_there_when_something_else_changes(
+        self, candidate
+    ):
         plan = candidate.plan()
-        children = Children(())
-        await execute(plan, children, candidate.cluster, MemoryLedger())
+        await execute(plan, Children(()), candidate.cluster, MemoryLedger())
         name = plan.ledger.pools[0].workload
         body = await candidate.find("Deployment", name)
         assert body["spec"]["replicas"] == 0
-        assert not hand_over_is_due(trim(body))
+        assert count_is_ours(trim(body))
+        changed = candidate.plan(pools=[{"name": "writers", "image": "other:2"}])
+        await execute(changed, Children([trim(body)]), candidate.cluster, MemoryLedger())
+        body = await candidate.find("Deployment", name)
+        assert body["spec"]["replicas"] == 0
+        assert body["spec"]["template"]["spec"]["containers"][0]["image"] == "other:2"
+        assert not count_is_ours(trim(body))
+
+    async def test_a_count_that_somebody_changed_meanwhile_is_not_set_back(self, candidate):
+        plan = candidate.plan()
+        await execute(plan, Children(()), candidate.cluster, MemoryLedger())
+        pool = plan.manifests[0].namespace, plan.ledger.pools[0].workload
+        old = await candidate.find("Deployment", pool[1])
+        await candidate.cluster.set_replicas(*pool, 3)
+        changed = candidate.plan(pools=[{"name": "writers", "image": "other:2"}])
+        with pytest.raises(ConflictError):
+            await execute(changed, Children([old]), candidate.cluster, MemoryLedger())
+        assert (await candidate.find("Deployment", pool[1]))["spec"]["replicas"] == 3
+
+    async def test_workers_that_are_there_unknown_to_us_keep_their_count(self, candidate):
+        plan = candidate.plan()
+        await execute(plan, Children(()), candidate.cluster, MemoryLedger())
+        pool = plan.manifests[0].namespace, plan.ledger.pools[0].workload
+        await candidate.cluster.set_replicas(*pool, 3)
+        await execute(plan, Children(()), candidate.cluster, MemoryLedger())
+        assert (await candidate.find("Deployment", pool[1]))["spec"]["replicas"] == 3
 
     async def test_the_count_survives_every_other_change(self, candidate):
         plan = candidate.plan()

@@ -56,6 +56,9 @@ async def test_a_write_that_fails_is_made_again(
     await op.apply(place.pipeline())
 
     await op.until_condition(place.pipeline_path, "Ready", "True")
+    # The count changes hands with the first edit.
+    await op.apply(place.pipeline(pools=[{"name": "writers", "image": "acme.example/essay:2"}]))
+    await op.until_condition(place.pipeline_path, "Ready", "True")
     await op.until_quiet()
     assert fired >= 1  # a lost answer is often told by the watch before it is asked for again
     for resource in CHILDREN:
@@ -65,6 +68,8 @@ async def test_a_write_that_fails_is_made_again(
     )
     owned = {one["manager"]: one["fieldsV1"] for one in deployment["metadata"]["managedFields"]}
     assert owned["headrace-replicas"] == {"f:spec": {"f:replicas": {}}}
+    [container] = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["image"] == "acme.example/essay:2"
     assert deployment["spec"]["replicas"] == 0
 
 

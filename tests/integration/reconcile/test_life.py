@@ -50,11 +50,25 @@ async def test_a_pipeline_gets_its_children_its_rows_and_its_status(keda, place,
     }
 
 
-async def test_the_workers_are_created_at_zero_and_their_count_is_nobody_elses(keda, place, op):
+async def test_the_workers_are_created_at_zero_and_an_edit_leaves_their_count_alone(
+    keda, place, op
+):
     await place.settle(op)
+    path = f"{place.children_path('apps/v1', 'deployments')}/{POOL}"
+    created = await op.get(path)
+    assert created["spec"]["replicas"] == 0
+    assert created["metadata"]["generation"] == 1  # it never was anything else
 
-    deployment = await op.get(f"{place.children_path('apps/v1', 'deployments')}/{POOL}")
+    await op.apply(place.pipeline(pools=[{"name": "writers", "image": "acme.example/essay:2"}]))
+
+    async def changed() -> dict | None:
+        body = await op.get(path)
+        image = body["spec"]["template"]["spec"]["containers"][0]["image"]
+        return body if image == "acme.example/essay:2" else None
+
+    deployment = await op.until("the new image", changed)
     assert deployment["spec"]["replicas"] == 0
+    assert deployment["metadata"]["generation"] == 2
     owned = {one["manager"]: one["fieldsV1"] for one in deployment["metadata"]["managedFields"]}
     assert owned["headrace-replicas"] == {"f:spec": {"f:replicas": {}}}
     assert "f:replicas" not in owned["headrace"]["f:spec"]

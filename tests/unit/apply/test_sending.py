@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from headrace_operator.apply.execute import Children, execute, prune
 from headrace_operator.apply.ledger import LedgerRows, pipeline_row
 from headrace_operator.apply.recorder import Recorder, event_name
 from headrace_operator.apply.testing import MemoryCluster, MemoryLedger
-from headrace_operator.apply.trim import hand_over_is_due, trim
+from headrace_operator.apply.trim import count_is_ours, trim
 from headrace_operator.apply.wire import _plural
 from headrace_operator.errors import ClusterUnavailableError, ForbiddenError, LedgerUnavailableError
 from headrace_operator.model.identity import Identity
@@ -103,15 +104,23 @@ def test_the_name_of_an_event_fits():
 def test_the_record_of_owners_is_dropped():
     body = make.pipeline(metadata={"managedFields": [{"manager": "kubectl", "fieldsV1": {}}]})
     assert "managedFields" not in trim(body)["metadata"]
-    assert not hand_over_is_due(trim(body))
+    assert not count_is_ours(trim(body))
 
 
-def test_a_hand_over_that_was_cut_short_is_remembered():
-    wide = {
-        "manager": "headrace-replicas",
-        "fieldsV1": {"f:spec": {"f:replicas": {}, "f:template": {}}},
-    }
-    assert hand_over_is_due(trim(make.pipeline(metadata={"managedFields": [wide]})))
+COUNT = {"f:spec": {"f:replicas": {}, "f:template": {}}}
+COUNTS = {
+    "a count that we applied": ("headrace", "Apply", True),
+    "a count that the scaler took over": ("kube-controller-manager", "Update", False),
+    "a count of its own manager": ("headrace-replicas", "Apply", False),
+}
+
+
+@pytest.mark.parametrize(("manager", "operation", "ours"), COUNTS.values(), ids=COUNTS)
+def test_whose_the_count_is_is_remembered(manager, operation, ours):
+    owner = {"manager": manager, "operation": operation, "fieldsV1": COUNT}
+    kept = trim(make.pipeline(metadata={"managedFields": [owner]}))
+    assert count_is_ours(kept) is ours
+    assert "f:template" not in json.dumps(kept)
 
 
 PLURALS = {

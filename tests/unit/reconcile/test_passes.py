@@ -21,7 +21,6 @@ async def test_a_pipeline_costs_one_write_for_each_thing_that_is_made():
         "apply NetworkPolicy",
         "apply ConfigMap",
         "create Deployment",
-        "apply Deployment",
         "apply ScaledObject",
     ]
     pipelines = [write for write in one.cluster.writes if write.endswith("AgentPipeline")]

@@ -14,7 +14,6 @@ from headrace_contract.names import (
 )
 from headrace_operator.errors import ConflictError, GoneError, RefusedError
 from headrace_operator.model.resource import DEPLOYMENTS, OURS, PODS
-from headrace_operator.plan.stamp import APPLIED_HASH
 
 if TYPE_CHECKING:
     from headrace_operator.apply.wire import Wire
@@ -36,16 +35,25 @@ class KubeCluster:
         return await self._wire.apply(_path(manifest), manifest.body, FIELD_MANAGER)
 
     async def create_at(self, manifest: Manifest, replicas: int) -> dict[str, Any]:
-        """Create a Deployment with its count under the field manager that owns the count."""
-        body = at_replicas(manifest.body, replicas)
-        return await self._wire.apply(_path(manifest), body, REPLICAS_MANAGER)
+        """Create a Deployment with its count; one that is there keeps the count that it has."""
+        body = {**manifest.body, "spec": {**manifest.body["spec"], "replicas": replicas}}
+        try:
+            return await self._wire.apply(_path(manifest), body, FIELD_MANAGER, force=False)
+        except ConflictError:
+            # It lost the label that we watch it by, and whoever scales it owns the count.
+            return await self._wire.get(_path(manifest))
 
-    async def set_replicas(self, namespace: str, name: str, replicas: int) -> dict[str, Any]:
-        """Own the count and no other field of a Deployment."""
+    async def set_replicas(
+        self, namespace: str, name: str, replicas: int, version: str | None = None
+    ) -> dict[str, Any]:
+        """Own the count and no other field of a Deployment, perhaps only of this very version."""
+        metadata = {"name": name, "namespace": namespace}
+        if version is not None:
+            metadata["resourceVersion"] = version
         body = {
             "apiVersion": DEPLOYMENTS.api_version,
             "kind": DEPLOYMENTS.kind,
-            "metadata": {"name": name, "namespace": namespace},
+            "metadata": metadata,
             "spec": {"replicas": replicas},
         }
         return await self._wire.apply(DEPLOYMENTS.path(namespace, name), body, REPLICAS_MANAGER)
@@ -106,15 +114,6 @@ class KubeCluster:
         except GoneError:
             return False
         return any(one["name"] == resource.plural for one in known.get("resources") or ())
-
-
-def at_replicas(body: dict[str, Any], replicas: int) -> dict[str, Any]:
-    """Return a Deployment with its count, and without the hash that says all is applied."""
-    metadata = dict(body["metadata"])
-    annotations = {k: v for k, v in metadata.pop("annotations").items() if k != APPLIED_HASH}
-    if annotations:
-        metadata["annotations"] = annotations
-    return {**body, "metadata": metadata, "spec": {**body["spec"], "replicas": replicas}}
 
 
 def _path(manifest: Manifest) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace_contract.names import LABEL_POOL
-from headrace_operator.apply.trim import hand_over_is_due
+from headrace_operator.apply.trim import count_is_ours
 from headrace_operator.errors import ClusterUnavailableError, GoneError, ReconcileError
 from headrace_operator.model.resource import DEPLOYMENTS, SCALED_OBJECTS, resource_of
 from headrace_operator.plan.match import matches
@@ -25,7 +25,9 @@ class Objects(Protocol):
 
     async def apply(self, manifest: Manifest) -> Body: ...
     async def create_at(self, manifest: Manifest, replicas: int) -> Body: ...
-    async def set_replicas(self, namespace: str, name: str, replicas: int) -> Body: ...
+    async def set_replicas(
+        self, namespace: str, name: str, replicas: int, version: str | None = None
+    ) -> Body: ...
     async def delete(
         self, resource: Resource, namespace: str | None, name: str, uid: str
     ) -> None: ...
@@ -114,20 +116,21 @@ async def _make_workload(
     manifest: Manifest, pool: PoolPlan, children: Children, objects: Objects
 ) -> None:
     """
-    Make a Deployment whose count is never ours.
+    Make a Deployment whose count is nobody's who does not scale it.
 
-    Without `replicas` it would start one pod before KEDA acts. So the owner of the count creates
-    it, we apply everything else, and that owner then lets go of all but the count.
+    Without `replicas` it would start one pod before KEDA acts, so it is created with its count, in
+    one write; whoever scales it takes the count over. If nobody has when something else changes,
+    the count goes to its own manager first: a field that is no longer applied falls back to one.
     """
     observed = children.get(manifest.resource.kind, manifest.name)
-    start = pool.fixed_replicas or 0
+    where = manifest.namespace, manifest.name
     if observed is None:
-        observed = children.keep(await objects.create_at(manifest, start))
+        observed = children.keep(await objects.create_at(manifest, pool.fixed_replicas or 0))
     if not matches(manifest.body, observed):
+        if count_is_ours(observed):
+            count, version = observed["spec"]["replicas"], observed["metadata"]["resourceVersion"]
+            children.keep(await objects.set_replicas(*where, count, version))
         observed = children.keep(await objects.apply(manifest))
-    count = observed["spec"].get("replicas", 0)
-    if pool.fixed_replicas is not None and count != pool.fixed_replicas:
-        count = pool.fixed_replicas
-    elif not hand_over_is_due(observed):
-        return
-    children.keep(await objects.set_replicas(manifest.namespace, manifest.name, count))
+    fixed = pool.fixed_replicas
+    if fixed is not None and observed["spec"].get("replicas") != fixed:
+        children.keep(await objects.set_replicas(*where, fixed))

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headrace_contract.names import FIELD_MANAGER, FINALIZER, REPLICAS_MANAGER
-from headrace_operator.apply.cluster import at_replicas
 from headrace_operator.errors import ConflictError, GoneError
 from headrace_operator.model.resource import DEPLOYMENTS, OURS
 
@@ -84,10 +83,23 @@ class MemoryCluster:
 
     async def create_at(self, manifest: Manifest, replicas: int) -> Body:
         self._write("create", manifest.resource.kind)
-        return self._apply(at_replicas(manifest.body, replicas), REPLICAS_MANAGER)
+        there = self.find(manifest.resource.kind, manifest.namespace, manifest.name)
+        if there is not None and there["spec"]["replicas"] != replicas:
+            return there
+        body = {**manifest.body, "spec": {**manifest.body["spec"], "replicas": replicas}}
+        return self._apply(body, FIELD_MANAGER)
 
-    async def set_replicas(self, namespace: str, name: str, replicas: int) -> Body:
+    async def set_replicas(
+        self, namespace: str, name: str, replicas: int, version: str | None = None
+    ) -> Body:
         self._write("replicas", DEPLOYMENTS.kind)
+        stored = self._objects[DEPLOYMENTS.kind, namespace, name]
+        if version not in {None, str(stored.version)}:
+            msg = "the object has been modified"
+            raise ConflictError(msg)
+        for applied in stored.applied.values():  # whoever owned another count owns none now
+            if applied["spec"].get("replicas") not in {None, replicas}:
+                del applied["spec"]["replicas"]
         body = {
             "apiVersion": DEPLOYMENTS.api_version,
             "kind": DEPLOYMENTS.kind,
@@ -194,6 +206,9 @@ class MemoryCluster:
         )
         if stored.status:
             body["status"] = copy.deepcopy(stored.status)
+        if kind == DEPLOYMENTS.kind:
+            body["spec"].setdefault("replicas", 1)
+            body["metadata"]["managedFields"] = _owners_of_count(stored)
         return body
 
 
@@ -268,6 +283,12 @@ class MemoryLedger:
         if self.away is not None:
             raise self.away
         self.calls.append(name)
+
+
+def _owners_of_count(stored: Stored) -> list[Body]:
+    count: Body = {"operation": "Apply", "fieldsV1": {"f:spec": {"f:replicas": {}}}}
+    owners = [who for who, applied in stored.applied.items() if "replicas" in applied["spec"]]
+    return [{"manager": who, **count} for who in owners]
 
 
 def _merge(into: Body, other: Body) -> None:

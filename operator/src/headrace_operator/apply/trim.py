@@ -4,27 +4,31 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from headrace_contract.names import REPLICAS_MANAGER
+from headrace_contract.names import FIELD_MANAGER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_COUNT_ALONE: Final[dict[str, Any]] = {"f:spec": {"f:replicas": {}}}
+_OUR_COUNT: Final[dict[str, Any]] = {
+    "manager": FIELD_MANAGER,
+    "operation": "Apply",
+    "fieldsV1": {"f:spec": {"f:replicas": {}}},
+}
 
 
 def trim(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Drop `managedFields`, which is half of an object; keep the proof of a broken hand-over."""
+    """Drop `managedFields`, which is half of an object; keep whether a count is still ours."""
     metadata = {k: v for k, v in body["metadata"].items() if k != "managedFields"}
-    broken = [one for one in body["metadata"].get("managedFields") or () if _too_wide(one)]
-    if broken:
-        metadata["managedFields"] = broken
+    if count_is_ours(body):
+        metadata["managedFields"] = [_OUR_COUNT]
     return {**body, "metadata": metadata}
 
 
-def hand_over_is_due(body: Mapping[str, Any]) -> bool:
-    """Say whether the owner of the count still owns more, since its last write never came."""
-    return any(_too_wide(one) for one in body["metadata"].get("managedFields") or ())
-
-
-def _too_wide(entry: Mapping[str, Any]) -> bool:
-    return entry.get("manager") == REPLICAS_MANAGER and entry.get("fieldsV1") != _COUNT_ALONE
+def count_is_ours(body: Mapping[str, Any]) -> bool:
+    """Say whether `replicas` would go with the next apply that does not send it."""
+    return any(
+        one.get("manager") == FIELD_MANAGER
+        and one.get("operation") == "Apply"
+        and "f:replicas" in (one.get("fieldsV1") or {}).get("f:spec", {})
+        for one in body["metadata"].get("managedFields") or ()
+    )

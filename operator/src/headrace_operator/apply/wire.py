@@ -53,9 +53,11 @@ class Wire:
                 return items
             query = {**query, "continue": following}
 
-    async def apply(self, path: str, body: dict[str, Any], manager: str) -> dict[str, Any]:
+    async def apply(
+        self, path: str, body: dict[str, Any], manager: str, *, force: bool = True
+    ) -> dict[str, Any]:
         """Own exactly these fields, by force: what others wrote there was not theirs to write."""
-        query = {"fieldManager": manager, "force": "true"}
+        query = {"fieldManager": manager, "force": "true" if force else "false"}
         return await self._write("PATCH", path, body, query=query, content=APPLY)
 
     async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
