@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import random
 import sys
@@ -40,6 +41,18 @@ NOT_LEADING: Final = 4
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+def spare_the_collector() -> None:
+    """
+    Look for garbage in cycles less often, and never among what lives as long as the process.
+
+    A pass makes thousands of dicts and hardly a cycle; by default, an eighth of the CPU time of a
+    busy operator went to walking over them again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 async def run(settings: Settings) -> None:
@@ -99,6 +112,7 @@ async def _served(health: Health, settings: Settings) -> AsyncIterator[None]:
 def main() -> int:
     """Run the operator; the exit code says why it ended."""
     settings = Settings()
+    spare_the_collector()
     configure(sys.stderr, settings.log_level, settings.log_format)
     code = 0
     try:

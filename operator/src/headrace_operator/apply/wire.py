@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlencode
+
+import orjson
+from aiohttp import ClientTimeout
 
 from headrace_operator.apply.errors import kube_errors, of_status
 from headrace_operator.errors import ReconcileError
@@ -16,8 +19,10 @@ if TYPE_CHECKING:
     from headrace_operator.apply.bucket import Bucket
     from headrace_operator.metrics import Metrics
 
-TIMEOUT_SECONDS: Final = 30
-APPLY: Final = "application/apply-patch+yaml"
+TIMEOUT: Final = ClientTimeout(total=30)
+JSON: Final = "application/json"
+# With its parameter, the client takes bytes: of a dict it makes text, at ten times the cost.
+APPLY: Final = "application/apply-patch+yaml; charset=utf-8"
 PAGE: Final = 500
 _SUCCESS: Final = range(200, 300)
 
@@ -78,7 +83,7 @@ class Wire:
         body: dict[str, Any],
         *,
         query: Mapping[str, str] | None = None,
-        content: str = "application/json",
+        content: str = JSON,
     ) -> dict[str, Any]:
         await self._bucket.take()
         code = "0"
@@ -99,26 +104,21 @@ class Wire:
         *,
         body: dict[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
-        content: str = "application/json",
+        content: str = JSON,
     ) -> dict[str, Any]:
-        headers = {"Accept": "application/json", "Content-Type": content}
+        client = self._client
+        url = f"{client.configuration.host}{path}"
+        if query:
+            url = f"{url}?{urlencode(query)}"
+        headers = {**client.default_headers, "Accept": JSON, "Content-Type": content}
+        sent = orjson.dumps(body) if content == APPLY else body
         with kube_errors():
-            request = await self._client.param_serialize(
-                verb,
-                path,
-                query_params=list((query or {}).items()),
-                header_params=headers,
-                auth_settings=["BearerToken"],
-            )
-            method, url, headers, *_ = request
-            # The body goes past `param_serialize`, which would copy every value of it.
-            response = await self._client.call_api(
-                method, url, headers, body, _request_timeout=TIMEOUT_SECONDS
-            )
+            await client.update_params_for_auth(headers, [], ["BearerToken"], path, verb, None)
+            response = await client.call_api(verb, url, headers, sent, _request_timeout=TIMEOUT)
             data: bytes = await response.read()
         if response.status not in _SUCCESS:
             raise of_status(response.status, data, response.headers)
-        answer: dict[str, Any] = json.loads(data)
+        answer: dict[str, Any] = orjson.loads(data)
         return answer
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Final
+
+import orjson
 
 from headrace_contract.names import pipeline_name
 from headrace_operator.model.resource import CONFIG_MAPS
@@ -20,8 +21,8 @@ def compiled_map(ctx: PipelineContext) -> Manifest:
     """Show what was compiled, or its digest alone where it is too large to show."""
     # Its generation is left out: an edit that compiles to the same thing changes no child.
     document = ctx.compiled.model_dump(mode="json", by_alias=True, exclude={"generation"})
-    text = json.dumps(document, indent=2, sort_keys=True)
+    text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS)
     data = {"digest": ctx.compiled.digest}
-    if len(text.encode()) <= LARGEST:
-        data["pipeline.json"] = text
+    if len(text) <= LARGEST:
+        data["pipeline.json"] = text.decode()
     return stamp(CONFIG_MAPS, ctx.owner, pipeline_name(ctx.pipeline.name), {"data": data})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from headrace_contract.names import (
     LABEL_MANAGED_BY,
@@ -82,5 +83,4 @@ def stamp(resource: Resource, owner: Owner, name: str, fields: dict[str, Any]) -
 
 def digest(value: object) -> str:
     """Name a JSON value by its content."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+
+import orjson
 
 from headrace_contract.names import LABEL_PIPELINE
 from headrace_operator.apply.trim import trim
@@ -26,7 +27,7 @@ class Entry:
     text: bytes
 
     def body(self) -> dict[str, Any]:
-        body: dict[str, Any] = json.loads(self.text)
+        body: dict[str, Any] = orjson.loads(self.text)
         return body
 
 
@@ -44,13 +45,14 @@ class Cache:
 
     def saw(self, body: Mapping[str, Any]) -> bool:
         """Keep an object unless something newer is known of it."""
-        key, entry = key_of(body), _entry(body)
+        key, metadata = key_of(body), body["metadata"]
+        uid, version = metadata["uid"], int(metadata["resourceVersion"])
         known = self._kinds[key.kind].get(key)
-        if entry.uid in self._buried:
+        if uid in self._buried:
             return False  # an answer to our own write that came after its deletion
-        if known is not None and known.uid == entry.uid and known.version >= entry.version:
+        if known is not None and known.uid == uid and known.version >= version:
             return False
-        self._kinds[key.kind][key] = entry
+        self._kinds[key.kind][key] = Entry(uid, version, orjson.dumps(trim(body)))
         owner = owner_of(body)
         if owner is not None:
             self._children[owner].add(key)
@@ -105,9 +107,3 @@ def owner_of(body: Mapping[str, Any]) -> Key | None:
         return None
     name = (body["metadata"].get("labels") or {}).get(LABEL_PIPELINE)
     return None if name is None else Key(PIPELINES.kind, body["metadata"]["namespace"], name)
-
-
-def _entry(body: Mapping[str, Any]) -> Entry:
-    metadata = body["metadata"]
-    text = json.dumps(trim(body), separators=(",", ":")).encode()
-    return Entry(metadata["uid"], int(metadata["resourceVersion"]), text)
