@@ -84,6 +84,7 @@ def one_run(series: str, side: str, count: int) -> dict[str, Any]:
             "server_load": round(server_cpu / seconds, 2),
             "start_cpu_seconds": round(progress.first[1], 2),
             "rss_mib": round(sides.rss_of(process.pid), 1),
+            **({"passes_per_pipeline": round(process.passes() / count, 2)} if ledger else {}),
         }
 
 
@@ -122,6 +123,7 @@ def _exact(api: Api, count: int) -> None:
 def pairs(series: str, count: int, number: int) -> None:
     """Alternate both sides; print every result and the ratio."""
     ratios: list[float] = []
+    cpu_ratios: list[float] = []
     near_ceiling = False
     for _ in range(number):
         results = [one_run(series, side, count) for side in SIDES]
@@ -130,12 +132,15 @@ def pairs(series: str, count: int, number: int) -> None:
             near_ceiling |= series != "kube-apiserver" and result["server_load"] > HIGHEST_LOAD
         ours, theirs = (result["objects_per_second"] for result in results)
         ratios.append(ours / theirs)
+        ours, theirs = (result["cpu_ms_per_pipeline"] for result in results)
+        cpu_ratios.append(theirs / ours)
     summary = {
         "bench": "B1",
         "series": series,
         "pairs": number,
         "ratio": round(statistics.median(ratios), 2),
         "spread": [round(min(ratios), 2), round(max(ratios), 2)],
+        "cpu_ratio": round(statistics.median(cpu_ratios), 2),
         "counts": not near_ceiling,
     }
     print(json.dumps(summary), flush=True)

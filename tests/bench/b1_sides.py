@@ -156,9 +156,26 @@ def real_api(folder: Path) -> Iterator[RealApi]:
         yield RealApi(server)
 
 
+@dataclass
+class Operator:
+    """The process of one side's operator."""
+
+    pid: int
+    port: int
+
+    def passes(self) -> float:
+        """Count our passes over pipelines, by our own metric."""
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port)) as connection:
+            connection.request("GET", "/metrics")
+            text = connection.getresponse().read().decode()
+        name = 'headrace_operator_reconcile_seconds_count{kind="AgentPipeline"} '
+        return next(float(one.removeprefix(name)) for one in text.split("\n") if name in one)
+
+
 @contextlib.contextmanager
-def operator(side: str, api: Api, ledger_url: str, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def operator(side: str, api: Api, ledger_url: str, log: Path) -> Iterator[Operator]:
     """Run one side's operator alone on its core."""
+    port = _free_port()
     words = {
         "headrace": ["-m", "headrace_operator"],
         "plain kopf": ["-m", "kopf", "run", "--all-namespaces", "--standalone", "-m", "b1_peer"],
@@ -170,7 +187,7 @@ def operator(side: str, api: Api, ledger_url: str, log: Path) -> Iterator[subpro
         "PYTHONPATH": f"{ROOT / 'tests' / 'support'}:{Path(__file__).parent}",
         "HEADRACE_LEDGER_URL": ledger_url,
         "HEADRACE_LISTEN_HOST": "127.0.0.1",
-        "HEADRACE_LISTEN_PORT": str(_free_port()),
+        "HEADRACE_LISTEN_PORT": str(port),
         "HEADRACE_API_WRITES_PER_SECOND": "100000",
         "HEADRACE_API_WRITE_BURST": "100000",
         "HEADRACE_LOG_LEVEL": "WARNING",
@@ -183,7 +200,7 @@ def operator(side: str, api: Api, ledger_url: str, log: Path) -> Iterator[subpro
             stderr=out,
         )
         try:
-            yield process
+            yield Operator(process.pid, port)
         finally:
             process.kill()
             process.wait()

@@ -32,10 +32,11 @@ CREATED = "2026-01-01T00:00:00Z"
 
 
 class Owner(NamedTuple):
-    """A field manager, and whether it applies or updates."""
+    """A field manager at one endpoint, and whether it applies or updates."""
 
     name: str
     operation: str
+    subresource: str = ""
 
 
 class Event(NamedTuple):
@@ -88,13 +89,13 @@ class Store:
     def replace(self, place: Place, sent: Body, change: Change) -> bytes:
         stored = self._found(place, sent)
         body = part_of(stored.body, sent, change.subresource)
-        return self._write(place, stored, body, Owner(change.manager, "Update"))
+        return self._write(place, stored, body, Owner(change.manager, "Update", change.subresource))
 
     def merge(self, place: Place, patch: Body, change: Change) -> bytes:
         stored = self._found(place, patch)
         merged = merge_patch(stored.body, patch)
         body = part_of(stored.body, merged, change.subresource)
-        return self._write(place, stored, body, Owner(change.manager, "Update"))
+        return self._write(place, stored, body, Owner(change.manager, "Update", change.subresource))
 
     def edit(self, place: Place, steps: list[Body], change: Change) -> bytes:
         """Follow a JSON patch; a test that fails refuses all of it."""
@@ -103,11 +104,11 @@ class Store:
         for step in steps:
             follow_step(edited, step)
         body = part_of(stored.body, edited, change.subresource)
-        return self._write(place, stored, body, Owner(change.manager, "Update"))
+        return self._write(place, stored, body, Owner(change.manager, "Update", change.subresource))
 
     def apply(self, place: Place, sent: Body, change: Change) -> bytes:
         """Own what is sent and let go of what is no longer sent."""
-        owner = Owner(change.manager, "Apply")
+        owner = Owner(change.manager, "Apply", change.subresource)
         if place not in self.objects:
             if change.subresource or sent["metadata"].get("uid"):
                 raise Refusal(404 if change.subresource else 409, "metadata.uid: no such object")
@@ -219,7 +220,6 @@ def _entry(owner: Owner, leaves: set[Leaf]) -> Body:
         inner = fields
         for key in leaf:
             inner = inner.setdefault(f"f:{key}", {})
-    status = {leaf[0] for leaf in leaves} == {"status"}
     return {
         "manager": owner.name,
         "operation": owner.operation,
@@ -227,5 +227,5 @@ def _entry(owner: Owner, leaves: set[Leaf]) -> Body:
         "time": CREATED,
         "fieldsType": "FieldsV1",
         "fieldsV1": fields,
-        **({"subresource": "status"} if status else {}),
+        **({"subresource": owner.subresource} if owner.subresource else {}),
     }
