@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace_contract.names import LABEL_POOL
@@ -55,7 +56,8 @@ class Children:
         return body
 
     def all(self) -> list[Mapping[str, Any]]:
-        return list(self._bodies.values())
+        """Return them in a stable order, whoever came first."""
+        return [self._bodies[place] for place in sorted(self._bodies)]
 
 
 async def execute(plan: Plan, children: Children, objects: Objects, rows: Rows) -> None:
@@ -64,13 +66,27 @@ async def execute(plan: Plan, children: Children, objects: Objects, rows: Rows) 
 
     The first failure is raised at the end, so that the pass says so and is made again.
     """
+    async with asyncio.TaskGroup() as group:
+        # The ledger's commit waits for its disk; the API server need not wait for that.
+        told = group.create_task(_tell(plan.ledger, rows))
+        failures = await _make_all(plan, children, objects)
+    failures = [*told.result(), *failures]
+    if failures:
+        raise failures[0]
+
+
+async def _tell(plan: LedgerPlan, rows: Rows) -> list[ReconcileError]:
+    try:
+        await rows.put_pipeline(plan)
+    except ReconcileError as exc:
+        return [exc]
+    return []
+
+
+async def _make_all(plan: Plan, children: Children, objects: Objects) -> list[ReconcileError]:
     failures: list[ReconcileError] = []
     pools = {pool.workload: pool for pool in plan.ledger.pools}
     broken: set[str] = set()
-    try:
-        await rows.put_pipeline(plan.ledger)
-    except ReconcileError as exc:
-        failures.append(exc)
     for manifest in plan.manifests:
         if manifest.resource is SCALED_OBJECTS and manifest.name in broken:
             continue  # KEDA must not hold a count that was not handed over
@@ -83,8 +99,7 @@ async def execute(plan: Plan, children: Children, objects: Objects, rows: Rows) 
             msg = f"{manifest.resource.kind} '{manifest.name}' cannot be made: {exc}"
             failures.append(ClusterUnavailableError(msg))
             broken.add(manifest.name)
-    if failures:
-        raise failures[0]
+    return failures
 
 
 async def prune(

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Final
 
+from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.model.resource import PIPELINES, SCALED_OBJECTS, Key
 from headrace_operator.reconcile.resync import compare_objects, resync
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 JITTER: Final = 0.1
+NO_TASKS: Final = Backlog()
 
 
 async def work(world: World, leadership: Leadership) -> None:
@@ -78,15 +80,16 @@ async def look_for_keda(world: World) -> None:
 async def count(world: World) -> None:
     """Count the tasks of all pipelines in one call; whose counts changed is due."""
     if not world.cache.count(PIPELINES.kind):
+        world.board.backlogs = {}  # who comes next has no tasks yet
         return
     counted = await world.ledger.backlogs()
     before = world.board.backlogs or {}
     first = world.board.backlogs is None
     world.board.backlogs = counted
-    for namespace, name in counted.keys() | before.keys():
-        if first or counted.get((namespace, name)) != before.get((namespace, name)):
-            key = Key(PIPELINES.kind, namespace, name)
-            if world.cache.get(key) is not None:
+    for place in counted.keys() | before.keys():
+        if first or counted.get(place, NO_TASKS) != before.get(place, NO_TASKS):
+            key = Key(PIPELINES.kind, *place)
+            if world.cache.entry(key) is not None:
                 world.queue.add(key)
 
 

@@ -46,22 +46,24 @@ async def reconcile_pipeline(key: Key, world: World) -> Pass:
         return await tear_down_pipeline(seen, world)
     judgement = judge(seen)
     _lean(key, seen, world)
-    outcome = await _carry_out(seen, judgement, world)
-    seen = replace(seen, children=tuple(world.cache.children(key)))
+    children = Children(seen.children)
+    outcome = await _carry_out(seen, judgement, children, world)
+    seen = replace(seen, children=tuple(children.all()))
     outcome = replace(outcome, kubelet=await _kubelet(seen, world))
     status = assess(seen, judgement, outcome, world.now())
     wait = await tell(seen.identity, seen.status, status, world)
     return Pass(sooner(wait, _look_again(status, outcome)), outcome.failure)
 
 
-async def _carry_out(seen: PipelineSeen, judgement: Judgement, world: World) -> Outcome:
+async def _carry_out(
+    seen: PipelineSeen, judgement: Judgement, children: Children, world: World
+) -> Outcome:
     """Apply the plan of what is accepted; what is refused leaves everything as it was."""
     if judgement.compiled is None or seen.spec is None:
         return Outcome()
     plan = build_plan(
         PipelineContext(world.site, seen.identity, seen.spec, judgement.compiled, seen.keda)
     )
-    children = Children(seen.children)
     draining: tuple[str, ...] = ()
     failure: ReconcileError | None = None
     try:
@@ -143,17 +145,17 @@ def _look_again(status: dict[str, object], outcome: Outcome) -> timedelta | None
 
 
 def _lean(key: Key, seen: PipelineSeen, world: World) -> None:
-    """Let tenant and providers count anew when what a pipeline leans on has changed."""
+    """Let tenant and providers count anew, in their time, when what a pipeline leans on changed."""
     leans = leaning(seen)
     before = world.board.leans.get(key, frozenset())
     world.board.leans[key] = leans
     for other in before ^ leans:
-        world.queue.add(other)
+        world.queue.again(other, world.between_counts)
 
 
 def _forget(key: Key, world: World) -> None:
     for other in world.board.leans.pop(key, frozenset()):
-        world.queue.add(other)
+        world.queue.again(other, world.between_counts)
     world.board.written.pop(key, None)
     known = {entry.uid for _, entry in world.cache.of_kind(key.kind)}
     for uid in world.board.judged.keys() - known:

@@ -85,6 +85,10 @@ class WorkQueue:
                 self._again.discard(key)
                 self.add(key)
 
+    def busy(self, key: Key) -> bool:
+        """Say whether a pass over this key is under way."""
+        return key in self._busy
+
     def depth(self) -> int:
         return len(self._ready)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from headrace_operator.errors import GoneError, PermanentError, ReconcileError, TransientError
 from headrace_operator.model.resource import PIPELINES, PROVIDERS, TENANTS
+from headrace_operator.reconcile.hear import catch_up
 from headrace_operator.reconcile.passes import Pass
 from headrace_operator.reconcile.pipeline import reconcile_pipeline
 from headrace_operator.reconcile.platform import reconcile_provider, reconcile_tenant
@@ -34,6 +35,7 @@ async def turn(world: World, leadership: Leadership) -> None:
         await leadership.wait()
         with world.metrics.passes.labels(key.kind).time():
             done = await _guarded(key, world)
+        catch_up(key, world)
         after = sooner(done.after, _retry(key, done.failure, world))
         if after is not None:
             world.queue.again(key, after)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from headrace_operator.apply.execute import Objects, Rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime, timedelta
 
     from headrace_contract.problem import Problem
@@ -83,6 +83,8 @@ class Board:
     """Likewise for providers."""
     rows: dict[Key, str] = field(default_factory=dict)
     """UIDs of providers that the ledger was told of."""
+    heard: dict[Key, list[tuple[Mapping[str, Any], bool]]] = field(default_factory=dict)
+    """What was said of a key during its pass, and whether it said that an object is gone."""
 
 
 @dataclass(frozen=True, slots=True)

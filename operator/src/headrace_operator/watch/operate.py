@@ -112,6 +112,7 @@ def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[Non
     async def learn_of_ledger() -> None:
         await _until_done("reach the ledger", start.check_ledger)
         health.ledger = True
+        await _until_done("count the tasks", lambda: loops.count(world))
         await _until_done("compare the rows", lambda: compare_rows(world))
 
     regular = (
