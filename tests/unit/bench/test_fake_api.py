@@ -110,6 +110,18 @@ def test_each_endpoint_writes_its_own_part():
     assert (body["spec"]["a"], body["status"]) == (2, {"yes": 1})
 
 
+def test_what_is_applied_at_one_endpoint_is_not_missed_at_the_other():
+    store = Store()
+    store.create(PLACE, BODY, THEIRS)
+    finalized = {"metadata": {"name": "essay", "finalizers": ["x/y"]}}
+    store.apply(PLACE, finalized, OURS)
+    told = {"metadata": {"name": "essay"}, "status": {"a": 1, "b": 2}}
+    store.apply(PLACE, told, Change("ours", "status", force=True))
+    told["status"] = {"a": 1}
+    body = json.loads(store.apply(PLACE, told, Change("ours", "status", force=True)))
+    assert (body["metadata"]["finalizers"], body["status"]) == (["x/y"], {"a": 1})
+
+
 def test_a_finalizer_keeps_what_is_deleted():
     store = Store()
     finalized = {**BODY, "metadata": {**BODY["metadata"], "finalizers": ["x/y"]}}
