@@ -49,7 +49,7 @@ def one_run(series: str, side: str, count: int) -> dict[str, Any]:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         api = stack.enter_context(_api(series, folder))
-        _prepare(api, count)
+        prepare(api, count)
         ledger = stack.enter_context(EmbeddedLedger()) if side == "headrace" else None
         before = api.writes()
         log = folder / "operator.log"
@@ -94,7 +94,7 @@ def _api(series: str, folder: Path) -> AbstractContextManager[Api]:
     return sides.fake_api(folder, 5.0 if "5 ms" in series else 0.0)
 
 
-def _prepare(api: Api, count: int) -> None:
+def prepare(api: Api, count: int) -> None:
     for name in (NAMESPACE, "headrace-system"):
         api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
     for body in (

@@ -34,14 +34,14 @@ class KubeCluster:
     async def apply(self, manifest: Manifest) -> dict[str, Any]:
         return await self._wire.apply(_path(manifest), manifest.body, FIELD_MANAGER)
 
-    async def create_at(self, manifest: Manifest, replicas: int) -> dict[str, Any]:
-        """Create a Deployment with its count; one that is there keeps the count that it has."""
+    async def create_at(self, manifest: Manifest, replicas: int) -> tuple[dict[str, Any], bool]:
+        """Create a Deployment with its count; return what is there, and whether we made it so."""
         body = {**manifest.body, "spec": {**manifest.body["spec"], "replicas": replicas}}
         try:
-            return await self._wire.apply(_path(manifest), body, FIELD_MANAGER, force=False)
+            return await self._wire.apply(_path(manifest), body, FIELD_MANAGER, force=False), True
         except ConflictError:
             # It lost the label that we watch it by, and whoever scales it owns the count.
-            return await self._wire.get(_path(manifest))
+            return await self._wire.get(_path(manifest)), False
 
     async def set_replicas(
         self, namespace: str, name: str, replicas: int, version: str | None = None

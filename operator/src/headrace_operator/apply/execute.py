@@ -25,7 +25,7 @@ class Objects(Protocol):
     """Where children are made and removed."""
 
     async def apply(self, manifest: Manifest) -> Body: ...
-    async def create_at(self, manifest: Manifest, replicas: int) -> Body: ...
+    async def create_at(self, manifest: Manifest, replicas: int) -> tuple[Body, bool]: ...
     async def set_replicas(
         self, namespace: str, name: str, replicas: int, version: str | None = None
     ) -> Body: ...
@@ -140,7 +140,10 @@ async def _make_workload(
     observed = children.get(manifest.resource.kind, manifest.name)
     where = manifest.namespace, manifest.name
     if observed is None:
-        observed = children.keep(await objects.create_at(manifest, pool.fixed_replicas or 0))
+        observed, made = await objects.create_at(manifest, pool.fixed_replicas or 0)
+        children.keep(observed)
+        if made:
+            return
     if not matches(manifest.body, observed):
         if count_is_ours(observed):
             count, version = observed["spec"]["replicas"], observed["metadata"]["resourceVersion"]

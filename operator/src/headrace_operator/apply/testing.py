@@ -81,13 +81,13 @@ class MemoryCluster:
         self._write("apply", manifest.resource.kind)
         return self._apply(manifest.body, FIELD_MANAGER)
 
-    async def create_at(self, manifest: Manifest, replicas: int) -> Body:
+    async def create_at(self, manifest: Manifest, replicas: int) -> tuple[Body, bool]:
         self._write("create", manifest.resource.kind)
         there = self.find(manifest.resource.kind, manifest.namespace, manifest.name)
         if there is not None and there["spec"]["replicas"] != replicas:
-            return there
+            return there, False
         body = {**manifest.body, "spec": {**manifest.body["spec"], "replicas": replicas}}
-        return self._apply(body, FIELD_MANAGER)
+        return self._apply(body, FIELD_MANAGER), True
 
     async def set_replicas(
         self, namespace: str, name: str, replicas: int, version: str | None = None
