@@ -44,7 +44,7 @@ class Settings(BaseSettings):
     log_format: Literal["auto", "json", "console"] = "auto"
     """`auto` is JSON unless a person's terminal reads it."""
 
-    concurrency: Annotated[int, Field(ge=1, le=256)] = 16
+    concurrency: Annotated[int, Field(ge=1, le=256)] = 32
     """Keys that are reconciled at a time."""
     api_writes_per_second: Annotated[float, Field(gt=0)] = 50.0
     api_write_burst: Annotated[int, Field(ge=1)] = 100
