@@ -32,6 +32,9 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
 ]
 SYSTEM = "headrace-system"
+WRITING = {"create", "update", "patch", "delete", "deletecollection"}
+RENEWAL = ("update", "leases")
+LISTING = ("list", "agentpipelines")
 
 
 class Process:
@@ -189,6 +192,47 @@ async def test_rows_whose_object_is_gone_are_removed_by_the_next_operator(
 
         await op.until("the resync removed the rows", gone)
     await ledger.close()
+    await wire.close()
+
+
+async def test_at_rest_it_writes_its_lease_and_nothing_else(
+    apiserver, account, place, ledger_server, tmp_path
+):
+    """Ten idle minutes a hundred times faster: what it writes is told by the API server's audit."""
+    wire = await operating.wire_to(place.kubeconfig, Metrics())
+    op: Any = operating.Running(wire, None, None, None)
+
+    def asked(verbs: set[str]) -> list[tuple[str, str]]:
+        events = apiserver.asked(SYSTEM, "headrace-operator")
+        told = [(one["verb"], one["objectRef"]["resource"]) for one in events if "objectRef" in one]
+        return [one for one in told if one[0] in verbs]
+
+    async def renewed(times: int) -> None:
+        enough = asked(WRITING).count(RENEWAL) + times
+
+        async def done() -> bool:
+            return asked(WRITING).count(RENEWAL) >= enough
+
+        await op.until("the Lease is renewed", done, 60)
+
+    async def settled() -> bool:
+        before = [one for one in asked(WRITING) if one != RENEWAL]
+        await renewed(6)
+        return [one for one in asked(WRITING) if one != RENEWAL] == before
+
+    often = {"LEASE": "1", "RESYNC": "3", "COUNTS": "0.05", "KEDA": "0.2"}
+    changes = {f"HEADRACE_{name}_SECONDS": value for name, value in often.items()}
+    url = ledger_server.operator_url
+    async with process(account, url, tmp_path / "log", **changes) as operator:
+        await operator.until_ready()
+        for body in (place.tenant(), place.provider(), place.pipeline()):
+            await op.apply(body)
+        await op.until_condition(place.pipeline_path, "Accepted", "True")
+        await op.until("it comes to rest", settled, 60)
+        writes, lists = len(asked(WRITING)), asked({"list"}).count(LISTING)
+        await renewed(20)
+        assert set(asked(WRITING)[writes:]) == {RENEWAL}
+        assert asked({"list"}).count(LISTING) >= lists + 2  # it was awake: it compared everything
     await wire.close()
 
 
