@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from headrace_contract.names import pipeline_name, pool_name
-from headrace_operator.model.resource import CHILDREN, SCALED_OBJECTS
+from headrace_operator.model.resource import CHILDREN, SCALED_OBJECTS, Key
 from headrace_operator.reconcile.hear import hear
 from headrace_operator.reconcile.resync import resync
 from headrace_operator.watch import register
@@ -93,6 +93,33 @@ async def test_the_count_that_keda_sets_is_left_alone(keda, place, op):
     await op.until("the new image", rolled)
     await op.until_quiet()
     assert (await op.get(path))["spec"]["replicas"] == 3
+
+
+async def test_workers_that_lose_our_label_get_it_back_and_keep_their_count(keda, place, op):
+    await place.settle(op)
+    path = f"{place.children_path('apps/v1', 'deployments')}/{POOL}"
+    merge = "application/merge-patch+json"
+    scale = {"spec": {"replicas": 3}}
+    await op.wire._send("PATCH", f"{path}/scale", body=scale, content=merge)
+    await op.until_quiet()
+
+    label = "headrace.dev/pipeline"
+    other = {"metadata": {"labels": {label: "nobody"}}}
+    for patch in ({"metadata": {"labels": {label: None}}}, other):
+        await op.wire._send("PATCH", path, body=patch, content=merge)
+
+        async def back() -> bool:
+            return (await op.get(path))["metadata"]["labels"].get(label) == "essay"
+
+        await op.until("the label is back", back)
+        await op.until_quiet()
+        assert (await op.get(path))["spec"]["replicas"] == 3
+
+    async def known() -> bool:
+        kept = op.world.cache.get(Key("Deployment", place.namespace, POOL))
+        return kept is not None and kept["spec"]["replicas"] == 3
+
+    await op.until("it is watched again", known)
 
 
 async def test_what_others_add_to_a_child_stays_and_costs_nothing(keda, place, op):

@@ -46,6 +46,16 @@ def test_an_answer_that_comes_after_the_deletion_raises_no_ghost():
     assert cache.get(key_of(child())) is None
 
 
+def test_what_was_lost_with_its_label_and_got_it_back_is_there_again():
+    cache = Cache()
+    cache.saw(child("2"))
+    assert cache.lost(key_of(child()), "uid-1", 4)
+    assert not cache.saw(child("3"))
+    assert not cache.saw(child("4"))
+    assert cache.saw(child("5"))
+    assert not cache.saw(child("5"))
+
+
 def test_children_are_found_by_our_label():
     cache = Cache()
     cache.saw(child(name="b", uid="b"))

@@ -41,14 +41,15 @@ class Cache:
     def __init__(self) -> None:
         self._kinds: defaultdict[str, dict[Key, Entry]] = defaultdict(dict)
         self._children: defaultdict[Key, set[Key]] = defaultdict(set)
-        self._buried: dict[str, None] = {}
+        self._buried: dict[str, int | None] = {}
+        """UIDs that were lost, and the version of that, where it is known."""
 
     def saw(self, body: Mapping[str, Any]) -> bool:
         """Keep an object unless something newer is known of it."""
         key, metadata = key_of(body), body["metadata"]
         uid, version = metadata["uid"], int(metadata["resourceVersion"])
         known = self._kinds[key.kind].get(key)
-        if uid in self._buried:
+        if uid in self._buried and not self._risen(uid, version):
             return False  # an answer to our own write that came after its deletion
         if known is not None and known.uid == uid and known.version >= version:
             return False
@@ -58,9 +59,9 @@ class Cache:
             self._children[owner].add(key)
         return True
 
-    def lost(self, key: Key, uid: str) -> bool:
-        """Forget an object; another one of the same name stays."""
-        self._bury(uid)
+    def lost(self, key: Key, uid: str, version: int | None = None) -> bool:
+        """Forget an object, as of a version if that is known; another one of the name stays."""
+        self._bury(uid, version)
         known = self._kinds[key.kind].get(key)
         if known is None or known.uid != uid:
             return False
@@ -90,8 +91,16 @@ class Cache:
     def count(self, kind: str) -> int:
         return len(self._kinds[kind])
 
-    def _bury(self, uid: str) -> None:
-        self._buried[uid] = None
+    def _risen(self, uid: str, version: int) -> bool:
+        """Say whether an object that had lost the label by which we watch it has it again."""
+        lost_at = self._buried[uid]
+        if lost_at is None or version <= lost_at:
+            return False
+        del self._buried[uid]
+        return True
+
+    def _bury(self, uid: str, version: int | None) -> None:
+        self._buried[uid] = version
         while len(self._buried) > MOST_BURIED:
             del self._buried[next(iter(self._buried))]
 

@@ -35,7 +35,10 @@ def catch_up(due: Key, world: World) -> None:
 
 
 def _take_in(body: Mapping[str, Any], due: Key, world: World, *, gone: bool) -> None:
-    key = key_of(body)
-    news = world.cache.lost(key, body["metadata"]["uid"]) if gone else world.cache.saw(body)
+    if gone:
+        about = body["metadata"]
+        news = world.cache.lost(key_of(body), about["uid"], int(about["resourceVersion"]))
+    else:
+        news = world.cache.saw(body)
     if news:
         world.queue.add(due)
