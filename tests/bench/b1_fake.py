@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl
 
 import httptools
 import uvloop
+
 from b1_kinds import KINDS, discovery
 from b1_patches import Body, Refusal
 from b1_store import Change, Event, Place, Store

@@ -21,7 +21,6 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import b1_reconcile as b1
 import b1_sides as sides
-
 from apiserver import until
 from headrace_ledger.embedded import EmbeddedLedger
 

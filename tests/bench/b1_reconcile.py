@@ -26,7 +26,6 @@ HERE: Final = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import b1_sides as sides  # noqa: E402 -- the path above leads to it
-
 import operating  # noqa: E402
 from headrace_ledger.embedded import EmbeddedLedger  # noqa: E402
 
