@@ -71,7 +71,7 @@ async def test_a_wake_serves_who_waits(scene):
     waiting = scene.claim()
     await scene.settled()
     scene.ledger.ready.append("lease")
-    scene.wakes.hear((POOL,))
+    scene.wakes.hear((POOL,), ())
     assert await waiting == ["lease"]
 
 
@@ -92,7 +92,7 @@ async def test_a_wake_while_the_ledger_is_asked_is_not_lost(scene, pools):
 async def test_a_wake_of_another_pool_asks_nothing(scene):
     waiting = scene.claim()
     await scene.settled()
-    scene.wakes.hear((OTHER,))
+    scene.wakes.hear((OTHER,), ())
     await scene.settled()
     assert (scene.ledger.asked, waiting.done()) == (1, False)
     scene.wakes.stop()
