@@ -1,11 +1,19 @@
-"""Templates of prompts, addresses and bodies: they parse, and name only what will be there."""
+"""
+Templates of prompts, addresses and bodies: they parse, and name only what will be there.
+
+They are read and never evaluated, not even where they are constant: `{{ 9**(9**9) }}` is one more
+template here. What it costs to render is the cost of the worker of its own pipeline.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, meta, nodes
+from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError, nodes
+from jinja2.compiler import CodeGenerator, Frame
+from jinja2.idtracking import VAR_LOAD_RESOLVE
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from headrace_contract.check.references import VARIABLES, Chain, Scope, judge
@@ -14,6 +22,24 @@ from headrace_contract.reasons import Reason
 
 # They would read other templates, and there are none.
 _FOREIGN = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
+
+
+class _Reader(CodeGenerator):
+    """Jinja's compiler, which refuses what only it sees, without the constants that it folds."""
+
+    def __init__(self, env: ImmutableSandboxedEnvironment) -> None:
+        super().__init__(env, None, None, optimized=False)
+        self.undeclared: set[str] = set()
+
+    def enter_frame(self, frame: Frame) -> None:
+        super().enter_frame(frame)
+        loads = frame.symbols.loads.values()
+        self.undeclared.update(str(name) for action, name in loads if action == VAR_LOAD_RESOLVE)
+
+    def _output_child_to_const(self, node: nodes.Expr, frame: Frame, finalize: Any) -> str:
+        if not isinstance(node, nodes.TemplateData):
+            raise nodes.Impossible
+        return super()._output_child_to_const(node, frame, finalize)
 
 
 @lru_cache(maxsize=1)
@@ -26,13 +52,16 @@ def check_template(path: str, text: str, scope: Scope) -> list[Problem]:
     """Find everything that would make this template fail whatever the input is."""
     try:
         tree, chains = _parsed(text)
-    except (TemplateError, RecursionError) as exc:
+    except (TemplateError, RecursionError, ValueError) as exc:  # a number of 5000 digits, say
         line = getattr(exc, "lineno", None)
         where = f" in line {line}" if line else ""
         message = f"must be a template that parses: {_first_line(exc)}{where}"
         return [Problem(path, message, Reason.INVALID_TEMPLATE)]
     if any(tree.find_all(_FOREIGN)):
         message = "must not include, import or extend another template"
+        return [Problem(path, message, Reason.INVALID_TEMPLATE)]
+    if tree.find(nodes.EvalContextModifier):
+        message = "must not have `autoescape`: what it makes is text, not HTML"
         return [Problem(path, message, Reason.INVALID_TEMPLATE)]
     found = (judge(path, chain, scope) for chain in chains)
     return [problem for problem in found if problem]
@@ -42,9 +71,12 @@ def check_template(path: str, text: str, scope: Scope) -> list[Problem]:
 def _parsed(text: str) -> tuple[nodes.Template, tuple[Chain, ...]]:
     env = environment()
     tree = env.parse(text)
-    env.compile(tree, raw=True)  # refuses what only the compiler sees
+    reader = _Reader(env)
+    # The compiler also evaluates the option of `autoescape`; that is refused in any case.
+    if tree.find(nodes.EvalContextModifier) is None:
+        reader.visit(tree)
     _known(tree, env)
-    unknown = meta.find_undeclared_variables(tree) - set(env.globals) - VARIABLES
+    unknown = reader.undeclared - set(env.globals) - VARIABLES
     chains = dict.fromkeys([*((name,) for name in sorted(unknown)), *_chains(tree)])
     return tree, tuple(chains)
 

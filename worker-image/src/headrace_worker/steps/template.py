@@ -1,4 +1,10 @@
-"""Templates of prompts, addresses and bodies, in a sandbox where what is undefined is an error."""
+"""
+Templates of prompts, addresses and bodies, in a sandbox where what is undefined is an error.
+
+Nothing bounds what a template computes: `{{ 9**(9**9) }}` blocks its worker until the liveness
+probe ends the pod, and `{{ 'a' * 10**10 }}` ends it by its memory limit. Either way the pods of
+one pipeline suffer, its own, and the ledger gives the step up as it does any that kills workers.
+"""
 
 from __future__ import annotations
 
