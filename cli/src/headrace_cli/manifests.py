@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import yaml
 
-from headrace_contract.check import check_pipeline, parse
+from headrace_contract.check.parsing import parse
+from headrace_contract.check.pipeline import check_pipeline
 from headrace_contract.problem import Problem
 from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_contract.resources.agent_tenant import AgentTenantSpec

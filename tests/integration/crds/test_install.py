@@ -9,7 +9,7 @@ import pytest
 
 import crd_cases
 from apiserver import until
-from headrace_contract.check import parse
+from headrace_contract.check.parsing import parse
 from headrace_contract.resources.base import API_VERSION, GROUP
 from headrace_contract.resources.kinds import AGENT_PIPELINE, KINDS
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from headrace_contract.check import validate_input
-from headrace_contract.check.data import check_schema
+from headrace_contract.check.data import check_schema, validate_input
 from headrace_contract.check.expressions import check_expression
 from headrace_contract.check.references import Scope
 from headrace_contract.check.templates import check_template

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 import crd_cases
-from headrace_contract.check import check_pipeline, parse
+from headrace_contract.check.parsing import parse
+from headrace_contract.check.pipeline import check_pipeline
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.kinds import AGENT_PIPELINE, AGENT_TENANT
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import crd_cases
-from headrace_contract.check import parse
+from headrace_contract.check.parsing import parse
 from headrace_contract.compile import compile_pipeline
 from headrace_contract.compiled import CompiledPipeline
 from headrace_contract.reasons import Reason

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from headrace_contract.check import validate_input, validate_output
+from headrace_contract.check.data import validate_input, validate_output
 
 SCHEMA = {
     "type": "object",

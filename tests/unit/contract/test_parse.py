@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import crd_cases
-from headrace_contract.check import parse
+from headrace_contract.check.parsing import parse
 from headrace_contract.problem import Problem
 from headrace_contract.resources.kinds import AGENT_PIPELINE, AGENT_TENANT, MODEL_PROVIDER
 

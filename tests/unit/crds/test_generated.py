@@ -10,7 +10,8 @@ import yaml
 import crd_cases
 import render_crds
 from crdgen import manifest
-from headrace_contract.check import check_pipeline, parse
+from headrace_contract.check.parsing import parse
+from headrace_contract.check.pipeline import check_pipeline
 from headrace_contract.check.rules import holds, violations
 from headrace_contract.resources.kinds import AGENT_PIPELINE, KINDS
 

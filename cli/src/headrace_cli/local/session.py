@@ -24,7 +24,7 @@ from headrace_cli.local.provider import only_model
 from headrace_cli.manifests import Bundle, Pipeline, load
 from headrace_cli.printing import note
 from headrace_contract.api import RunView
-from headrace_contract.check import validate_input
+from headrace_contract.check.data import validate_input
 from headrace_ledger.embedded import EmbeddedLedger
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from headrace_contract.check import check_pipeline, parse
+from headrace_contract.check.parsing import parse
+from headrace_contract.check.pipeline import check_pipeline
 from headrace_contract.problem import Problem
 from headrace_contract.resources.base import DNS_LABEL_PATTERN
 from headrace_contract.resources.kinds import AGENT_PIPELINE, AGENT_TENANT, MODEL_PROVIDER
