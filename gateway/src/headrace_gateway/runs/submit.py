@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
 
-from headrace_contract.check.data import validate_input
 from headrace_gateway.clock import uuid7
 from headrace_gateway.edge.answers import json_answer, model_answer
 from headrace_gateway.edge.body import parse_json, read_body
@@ -24,6 +23,7 @@ from headrace_gateway.errors import (
     UnavailableError,
 )
 from headrace_gateway.identity.caller import SUBMIT
+from headrace_gateway.runs.inputs import Inputs
 from headrace_gateway.runs.views import accepted, run_json
 from headrace_gateway.runs.waiting import until_over, wait_seconds
 from headrace_ledger.records import RunStatus, Submit, SubmitOutcome
@@ -48,6 +48,7 @@ class SubmitRoute:
     def __init__(self, world: World, access: Access) -> None:
         self._world = world
         self._access = access
+        self._inputs = Inputs()
         self._under_way = 0
 
     async def post(self, request: Request) -> Response:
@@ -89,7 +90,7 @@ class SubmitRoute:
             raise NotFoundError
         if len(body) > compiled.input_max_bytes:
             raise TooLargeError(compiled.input_max_bytes)
-        problems = validate_input(compiled.input_schema, value)
+        problems = await self._inputs.judge(compiled.input_schema, value)
         if problems:
             message = "The input does not fit the pipeline's schema."
             listed = [{"path": found.path, "message": found.message} for found in problems]
