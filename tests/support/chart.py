@@ -26,6 +26,7 @@ EVERYTHING = {
     "commonLabels": {"team": "platform"},
     "operator": {
         "watchNamespaces": ["team-a", "team-b"],
+        "nodeCIDRs": ["10.0.0.0/16", "2001:db8::/32"],
         "priorityClassName": "high",
         "nodeSelector": {"disk": "ssd"},
         "tolerations": [{"key": "spot", "operator": "Exists"}],

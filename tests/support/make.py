@@ -111,18 +111,18 @@ def parsed_tenant(raw: dict[str, Any]) -> Tenant:
     return Tenant(Identity.of(raw), spec)
 
 
-def context(known: PipelineSeen) -> PipelineContext:
+def context(known: PipelineSeen, site: Site = SITE) -> PipelineContext:
     judgement = judge(known)
     assert judgement.compiled is not None, (judgement.refused, judgement.unresolved)
     assert known.spec is not None
-    return PipelineContext(SITE, known.identity, known.spec, judgement.compiled, known.keda)
+    return PipelineContext(site, known.identity, known.spec, judgement.compiled, known.keda)
 
 
-def plan(*, keda: bool = True, **changes: Any) -> Plan:
+def plan(*, keda: bool = True, site: Site = SITE, **changes: Any) -> Plan:
     """Plan a pipeline with these fields of its spec."""
     egress = {"egress": changes.pop("allowed_egress")} if "allowed_egress" in changes else {}
     owner = tenant(allowed=egress)
-    return build_plan(context(seen(pipeline(**changes), tenant_body=owner, keda=keda)))
+    return build_plan(context(seen(pipeline(**changes), tenant_body=owner, keda=keda), site))
 
 
 def only(built: Plan, kind: str) -> dict[str, Any]:

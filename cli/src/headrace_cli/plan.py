@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -125,13 +126,24 @@ def render(plans: list[Plan], fmt: Format) -> str:
     return "---\n".join(bodies).rstrip()
 
 
-def command(
+def _ranges(given: list[str]) -> tuple[str, ...]:
+    try:
+        return tuple(str(ip_network(cidr)) for cidr in given)
+    except ValueError as exc:
+        msg = f"--node-cidr: {exc}"
+        raise GivenError(msg) from exc
+
+
+def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each parameter
     filename: Annotated[Path, typer.Option("--filename", "-f", help="YAML file or folder.")],
     gateway_url: Annotated[str, typer.Option(help="Address that workers are given.")] = GATEWAY,
     worker_image: Annotated[
         str, typer.Option(help="Image of pools that name none.")
     ] = "localhost/headrace/worker:dev",
     keda: Annotated[bool, typer.Option(help="Plan as if KEDA were there.")] = True,
+    node_cidr: Annotated[
+        list[str] | None, typer.Option(help="Range of the nodes, as in operator.nodeCIDRs.")
+    ] = None,
     output: Output = Format.YAML,
 ) -> None:
     """Print what the operator would make of a pipeline; nothing is asked and nothing applied.
@@ -144,7 +156,8 @@ def command(
     if not bundle.pipelines:
         msg = f"{filename} must hold an AgentPipeline, and has none"
         raise GivenError(msg)
-    offline = Offline(Site(gateway_url, worker_image, SYSTEM_NAMESPACE), keda)
+    site = Site(gateway_url, worker_image, SYSTEM_NAMESPACE, _ranges(node_cidr or []))
+    offline = Offline(site, keda)
     for pipeline in bundle.pipelines:
         for told in warnings(bundle, pipeline):
             note(f"warning: {told}")

@@ -13,6 +13,7 @@ DRAIN_SECONDS: Final = "HEADRACE_DRAIN_SECONDS"
 TOKEN_FILE: Final = "HEADRACE_TOKEN_FILE"  # noqa: S105 -- the name of a variable, not a secret
 POD_NAME: Final = "HEADRACE_POD_NAME"
 HEALTH_PORT: Final = "HEADRACE_HEALTH_PORT"
+NODE_CIDRS: Final = "HEADRACE_NODE_CIDRS"  # separated by commas; unset where nobody said
 
 # For the user's code in a Python step; the key is the step's own.
 OPENAI_BASE_URL: Final = "OPENAI_BASE_URL"

@@ -75,7 +75,12 @@ async def run(settings: Settings) -> None:
             cache=Cache(),
             queue=WorkQueue(time.monotonic, random.random),
             board=Board(),
-            site=Site(settings.gateway_url, settings.worker_image, settings.system_namespace),
+            site=Site(
+                settings.gateway_url,
+                settings.worker_image,
+                settings.system_namespace,
+                settings.node_cidrs,
+            ),
             metrics=metrics,
             now=now,
             between_counts=timedelta(seconds=settings.counts_seconds),

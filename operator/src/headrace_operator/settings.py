@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from pathlib import Path  # noqa: TC003 -- pydantic reads the annotation while it runs
 from typing import Annotated, Final, Literal, Self
 
@@ -35,6 +36,8 @@ class Settings(BaseSettings):
     """Where the gateway and the operator's Lease are."""
     watch_namespaces: Annotated[tuple[str, ...], NoDecode] = ()
     """Namespaces to look after, separated by commas; all of them when empty."""
+    node_cidrs: Annotated[tuple[str, ...], NoDecode] = ()
+    """Ranges of the nodes' addresses, separated by commas: no worker may reach them."""
     pod_name: str = "headrace-operator"
     """Who holds the Lease, and who is named in Events."""
     listen_host: str = "0.0.0.0"  # noqa: S104 -- the kubelet and Prometheus come from outside the pod
@@ -58,12 +61,17 @@ class Settings(BaseSettings):
     lease_seconds: Annotated[float, Field(gt=0)] = 30.0
     """How long the operator's Lease lasts; it is renewed three times as often."""
 
-    @field_validator("watch_namespaces", mode="before")
+    @field_validator("watch_namespaces", "node_cidrs", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
+
+    @field_validator("node_cidrs")
+    @classmethod
+    def _ranges(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(str(ip_network(cidr)) for cidr in value)
 
     @model_validator(mode="after")
     def _has_ledger(self) -> Self:

@@ -16,6 +16,7 @@ REFUSED = {
     "no gateway at all": ({"gateway": {"replicas": 0}}, "replicas"),
     "a second operator": ({"operator": {"replicas": 2}}, "replicas"),
     "a namespace that is none": ({"operator": {"watchNamespaces": ["Team A"]}}, "watchNamespaces"),
+    "a range that is none": ({"operator": {"nodeCIDRs": ["10.0.0.0"]}}, "nodeCIDRs"),
     "a relative folder": ({"evaluation": {"hostPath": "data"}}, "hostPath"),
     "a level that is none": ({"gateway": {"logLevel": "LOUD"}}, "logLevel"),
 }

@@ -27,6 +27,14 @@ def test_without_keda_there_is_no_scaler(headrace):
     assert "ScaledObject" not in kinds(headrace("plan", "-f", str(EXAMPLE), "--no-keda").stdout)
 
 
+def test_the_nodes_are_told_to_the_workers(headrace):
+    done = headrace("plan", "-f", str(EXAMPLE), "--node-cidr", "10.0.0.0/16")
+    assert "value: 10.0.0.0/16" in done.stdout
+    refused = headrace("plan", "-f", str(EXAMPLE), "--node-cidr", "10.0.0.1/16")
+    assert refused.exit_code != 0
+    assert "--node-cidr: 10.0.0.1/16" in refused.stderr
+
+
 def test_names_and_json(headrace):
     assert len(headrace("plan", "-f", str(EXAMPLE), "-o", "name").stdout.splitlines()) == 5
     listed = json.loads(headrace("plan", "-f", str(EXAMPLE), "-o", "json").stdout)

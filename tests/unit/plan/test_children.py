@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import make
@@ -107,27 +109,42 @@ def test_no_worker_is_restarted_for(change):
     assert before == after
 
 
+METADATA = ["169.254.0.0/16", "100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32"]
+NODES = ("10.128.0.0/20", "2001:db8:1::/64")
 BLOCKS = {
-    "a range outside of it is opened as it is": ("203.0.113.0/24", {"cidr": "203.0.113.0/24"}),
-    "the whole world is opened but for it": (
+    "a range outside of them is opened as it is": ("203.0.113.0/24", {"cidr": "203.0.113.0/24"}),
+    "the whole world is opened but for them": (
         "0.0.0.0/0",
-        {"cidr": "0.0.0.0/0", "except": ["169.254.0.0/16"]},
+        {"cidr": "0.0.0.0/0", "except": [*METADATA, NODES[0]]},
     ),
-    "a range inside of it is not opened": ("169.254.169.254/32", None),
+    "a range inside of one is not opened": ("169.254.169.254/32", None),
+    "nor is one inside of the nodes'": ("10.128.3.0/24", None),
+    "the nodes' are cut out of a range around them": (
+        "10.0.0.0/8",
+        {"cidr": "10.0.0.0/8", "except": [NODES[0]]},
+    ),
     "the whole world of the sixth version too": (
         "::/0",
-        {"cidr": "::/0", "except": ["fd00:ec2::/32"]},
+        {"cidr": "::/0", "except": ["fd00:ec2::/32", "fd20:ce::254/128", NODES[1]]},
     ),
 }
 
 
 @pytest.mark.parametrize(("cidr", "want"), BLOCKS.values(), ids=BLOCKS)
-def test_the_metadata_address_is_never_opened(cidr, want):
+def test_metadata_and_nodes_are_never_opened(cidr, want):
     rules = [{"cidr": cidr}]
-    plan = make.plan(egress=rules, allowed_egress=rules)
+    site = replace(make.SITE, node_cidrs=NODES)
+    plan = make.plan(egress=rules, allowed_egress=rules, site=site)
     egress = make.only(plan, "NetworkPolicy")["spec"]["egress"]
     blocks = [to["ipBlock"] for rule in egress for to in rule["to"] if "ipBlock" in to]
     assert blocks == ([] if want is None else [want])
+
+
+def test_workers_know_where_the_nodes_are():
+    plan = make.plan(site=replace(make.SITE, node_cidrs=NODES))
+    [container] = make.only(plan, "Deployment")["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one.get("value") for one in container["env"]}
+    assert given["HEADRACE_NODE_CIDRS"] == "10.128.0.0/20,2001:db8:1::/64"
 
 
 def test_a_pool_never_starts_work_that_keda_cannot_read():

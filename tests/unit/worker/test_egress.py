@@ -111,6 +111,22 @@ def test_what_no_rule_can_open(address):
         Egress(EVERYWHERE).choose("example.org", 443, [address])
 
 
+NODES = {
+    "an address of a node": "10.128.0.7",
+    "one in IPv6": "2001:db8:1::7",
+    "one mapped into IPv6": "::ffff:10.128.0.7",
+}
+
+
+@pytest.mark.parametrize("address", NODES.values(), ids=NODES)
+def test_the_nodes_are_closed_where_the_operator_knows_them(address):
+    rules = [*EVERYWHERE, egress(namespace="team")]
+    told = Egress(rules, node_cidrs=("10.128.0.0/20", "2001:db8:1::/64"))
+    with pytest.raises(EgressRefusedError, match="is a node's address, which no rule can open"):
+        told.choose("api.team.svc", 443, [address])
+    assert told.choose("example.org", 443, ["93.184.216.34"]) == "93.184.216.34"
+
+
 def test_one_forbidden_address_spoils_a_name_with_good_ones():
     with pytest.raises(EgressRefusedError, match=r"link-local|metadata"):
         Egress(EVERYWHERE).choose("rebind.example", 443, ["93.184.216.34", "169.254.169.254"])

@@ -30,10 +30,12 @@ def test_the_settings_of_a_pod():
         "HEADRACE_TOKEN_FILE": "/var/run/token",
         "HEADRACE_POD_NAME": "essay-main-1",
         "HEADRACE_HEALTH_PORT": "8081",
+        "HEADRACE_NODE_CIDRS": "10.0.0.0/16,2001:db8::/32",
     }
     found = Settings.from_env(environ)
     assert (found.worker, found.concurrency, found.drain_seconds) == ("essay-main-1", 8, 300)
     assert str(found.token_file) == "/var/run/token"
+    assert found.node_cidrs == ("10.0.0.0/16", "2001:db8::/32")
 
 
 def test_the_settings_of_a_laptop_are_short():
@@ -41,6 +43,7 @@ def test_the_settings_of_a_laptop_are_short():
     assert found.gateway_url == "http://127.0.0.1:8080"
     assert found.worker
     assert found.token_file is None
+    assert found.node_cidrs == ()
 
 
 WRONG = {

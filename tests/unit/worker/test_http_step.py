@@ -94,7 +94,7 @@ REFUSED = {
     "loopback in IPv6": ("http://[::1]:{port}/", "BadRequest", "loopback"),
     "loopback, mapped": ("http://[::ffff:127.0.0.1]:{port}/", "BadRequest", "loopback"),
     "loopback by name": ("http://localhost:{port}/", "BadRequest", "loopback"),
-    "metadata": ("http://169.254.169.254/latest/meta-data/", "BadRequest", "link-local"),
+    "metadata": ("http://169.254.169.254/latest/meta-data/", "BadRequest", "metadata"),
     "what no rule opens": ("http://192.0.2.1:22/", "BadRequest", "No egress rule"),
     "another scheme": ("file:///etc/passwd", "BadRequest", "http or https"),
     "no address at all": ("rivers", "BadRequest", "http or https"),
@@ -115,6 +115,13 @@ async def test_refusals(site, url, error_class, words):
     assert (task.error.error_class, task.attempt) == (error_class, 1)
     assert words in task.error.message
     assert site.requests == []
+
+
+async def test_the_nodes_are_out_of_reach(site):
+    scene = Scene().with_profile(node_cidrs=("192.0.2.0/24",))
+    rules = [egress(cidr="0.0.0.0/0", ports=[80])]
+    run = await run_of(http("get", "http://192.0.2.1/"), {}, scene=scene, rules=rules)
+    assert "a node's address" in run.tasks["get"].error.message
 
 
 async def test_the_name_is_resolved_once_and_the_checked_address_is_used(site, monkeypatch):

@@ -76,6 +76,7 @@ def _profile(settings: Settings) -> Profile:
         worker=settings.worker,
         concurrency=settings.concurrency,
         drain_seconds=settings.drain_seconds,
+        node_cidrs=settings.node_cidrs,
     )
 
 

@@ -27,5 +27,7 @@ class Profile:
     poll_seconds: float = 30.0
     """How long the gateway may hold a claim open while there is no work."""
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    node_cidrs: tuple[str, ...] = ()
+    """Where the nodes are, which HTTP steps may not reach."""
     allow_loopback: bool = False
     """Lets HTTP steps reach this machine: for `headrace dev`, never in a cluster."""

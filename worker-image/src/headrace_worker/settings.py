@@ -29,6 +29,7 @@ class Settings:
     drain_seconds: float
     token_file: Path | None
     health_port: int
+    node_cidrs: tuple[str, ...]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Settings:
@@ -44,6 +45,7 @@ class Settings:
             drain_seconds=_number(environ, env.DRAIN_SECONDS, 10, 0, 3600),
             token_file=Path(token_file) if token_file else None,
             health_port=int(_number(environ, env.HEALTH_PORT, PORT_METRICS, 0, 65535)),
+            node_cidrs=tuple(filter(None, environ.get(env.NODE_CIDRS, "").split(","))),
         )
 
 

@@ -21,6 +21,8 @@ class Site:
     gateway_url: str
     worker_image: str
     system_namespace: str
+    node_cidrs: tuple[str, ...] = ()
+    """Where the nodes are: no pipeline may open these."""
 
 
 @dataclass(frozen=True, slots=True)

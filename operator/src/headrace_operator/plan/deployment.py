@@ -90,6 +90,8 @@ def _environment(ctx: PoolContext) -> list[dict[str, Any]]:
         env.TOKEN_FILE: f"{TOKEN_FOLDER}/token",
         env.HEALTH_PORT: str(PORT_METRICS),
     }
+    if ctx.whole.site.node_cidrs:
+        ours[env.NODE_CIDRS] = ",".join(ctx.whole.site.node_cidrs)
     users = [{"name": one.name, "value": one.value} for one in ctx.pool.env]
     plain = [{"name": name, "value": value} for name, value in ours.items()]
     pod = {"name": env.POD_NAME, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}

@@ -5,11 +5,15 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Any, Final
 
+from headrace_contract.addresses import METADATA
 from headrace_contract.names import PORT_CLIENTS, pipeline_name
 from headrace_operator.model.resource import NETWORK_POLICIES
 from headrace_operator.plan.stamp import stamp
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from headrace_contract.addresses import Network
     from headrace_contract.compiled import CompiledEgress
     from headrace_operator.plan.context import PipelineContext
     from headrace_operator.plan.stamp import Manifest
@@ -32,8 +36,6 @@ GATEWAY: Final[dict[str, Any]] = {
         }
     }
 }
-# Clouds answer with the node's credentials here; no declaration opens them.
-METADATA: Final = (ipaddress.ip_network("169.254.0.0/16"), ipaddress.ip_network("fd00:ec2::/32"))
 
 
 def network_policy(ctx: PipelineContext) -> Manifest:
@@ -42,7 +44,8 @@ def network_policy(ctx: PipelineContext) -> Manifest:
         "to": [{**_namespace(ctx.site.system_namespace), **GATEWAY}],
         "ports": [{"protocol": "TCP", "port": PORT_CLIENTS}],
     }
-    declared = [rule for egress in ctx.compiled.egress if (rule := _rule(egress)) is not None]
+    shut = (*METADATA, *(ipaddress.ip_network(cidr) for cidr in ctx.site.node_cidrs))
+    declared = [rule for egress in ctx.compiled.egress if (rule := _rule(egress, shut)) is not None]
     spec = {
         "podSelector": {"matchLabels": ctx.owner.selector()},
         "policyTypes": ["Ingress", "Egress"],
@@ -51,25 +54,25 @@ def network_policy(ctx: PipelineContext) -> Manifest:
     return stamp(NETWORK_POLICIES, ctx.owner, pipeline_name(ctx.pipeline.name), {"spec": spec})
 
 
-def _rule(egress: CompiledEgress) -> dict[str, Any] | None:
+def _rule(egress: CompiledEgress, shut: Sequence[Network]) -> dict[str, Any] | None:
     ports = [{"protocol": "TCP", "port": port} for port in egress.ports]
     if egress.namespace is not None:
         return {"to": [_namespace(egress.namespace)], "ports": ports}
-    block = _block(egress.cidr or "")
+    block = _block(egress.cidr or "", shut)
     return None if block is None else {"to": [{"ipBlock": block}], "ports": ports}
 
 
-def _block(cidr: str) -> dict[str, Any] | None:
-    """Open a range but for the metadata addresses in it; nothing is left of a range inside them."""
+def _block(cidr: str, shut: Sequence[Network]) -> dict[str, Any] | None:
+    """Open a range but for what is shut in it; nothing is left of a range inside of that."""
     wanted = ipaddress.ip_network(cidr)
-    shut: list[str] = []
-    for metadata in METADATA:
-        if wanted.version != metadata.version or not wanted.overlaps(metadata):
+    within: list[str] = []
+    for network in shut:
+        if wanted.version != network.version or not wanted.overlaps(network):
             continue
-        if wanted.prefixlen >= metadata.prefixlen:
+        if wanted.prefixlen >= network.prefixlen:
             return None
-        shut.append(str(metadata))
-    return {"cidr": cidr, "except": shut} if shut else {"cidr": cidr}
+        within.append(str(network))
+    return {"cidr": cidr, "except": within} if within else {"cidr": cidr}
 
 
 def _namespace(name: str) -> dict[str, Any]:

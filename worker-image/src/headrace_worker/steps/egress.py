@@ -10,6 +10,8 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from headrace_contract.addresses import METADATA
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -17,11 +19,6 @@ if TYPE_CHECKING:
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
-# Where clouds tell a machine its secrets, beyond the link-local range that all of them share.
-_METADATA: Final = frozenset(
-    ipaddress.ip_address(text)
-    for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254", "fd20:ce::254")
-)
 _NAT64: Final = (
     ipaddress.IPv6Network("64:ff9b::/96"),
     ipaddress.IPv6Network("64:ff9b:1::/48"),
@@ -39,6 +36,7 @@ class Egress:
 
     rules: Sequence[CompiledEgress]
     allow_loopback: bool = False
+    node_cidrs: Sequence[str] = ()
 
     def choose(self, host: str, port: int, addresses: Iterable[str]) -> str:
         """Return the address to connect to; every address of the host must be harmless."""
@@ -55,10 +53,14 @@ class Egress:
         for meant in _meanings(address):
             if self.allow_loopback and meant.is_loopback:
                 continue
-            word = _forbidden(meant)
+            word = _forbidden(meant) or self._of_a_node(meant)
             if word:
                 message = f"'{host}' is {word} address, which no rule can open."
                 raise EgressRefusedError(message)
+
+    def _of_a_node(self, address: Address) -> str | None:
+        nodes = (ipaddress.ip_network(cidr) for cidr in self.node_cidrs)
+        return "a node's" if any(address in network for network in nodes) else None
 
     def _opened(self, host: str, port: int, address: Address) -> bool:
         if self.allow_loopback and address.is_loopback:
@@ -104,7 +106,7 @@ def _forbidden(address: Address) -> str | None:
 
 
 _FORBIDDEN: Final[tuple[tuple[str, Callable[[Address], bool]], ...]] = (
-    ("a metadata", lambda address: address in _METADATA),
+    ("a metadata", lambda address: any(address in network for network in METADATA)),
     ("a loopback", lambda address: address.is_loopback),
     ("a link-local", lambda address: address.is_link_local),
     ("a multicast", lambda address: address.is_multicast),

@@ -38,7 +38,8 @@ async def run(context: StepContext) -> Any:
     if step is None:
         message = f"The step '{context.step.name}' has no `http`."
         raise StepFailedError(ErrorClass.INVALID_INPUT, message)
-    egress = Egress(context.pipeline.egress, context.profile.allow_loopback)
+    profile = context.profile
+    egress = Egress(context.pipeline.egress, profile.allow_loopback, profile.node_cidrs)
     received = await fetch(_sent(step, context), egress)
     if received.status not in step.success_codes:
         message = f"The server answered {received.status}."
