@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from headrace_contract.compiled import (
@@ -44,6 +44,7 @@ def compile_pipeline(  # noqa: PLR0913 -- an object's identity and its spec; all
 ) -> CompiledPipeline | list[Problem]:
     """Compile a spec that `check_pipeline` found nothing wrong with, or say what is not there."""
     models, problems = _models(spec, providers)
+    problems += _windows_exceeded(spec.steps, models, providers)
     if problems:
         return problems
     default_pool = spec.pools[0].name
@@ -186,6 +187,25 @@ def _target(
         )
         return Problem(f"{path}.model", message, Reason.MODEL_NOT_FOUND)
     return CompiledTarget(provider=name, model=meant)
+
+
+def _windows_exceeded(
+    steps: list[Step], models: list[CompiledModel], providers: Providers
+) -> Iterator[Problem]:
+    """Find steps whose answer alone would be more than one of their models can hold."""
+    targets = {model.model_class: model.targets for model in models}
+    for index, step in enumerate(steps):
+        if step.llm is None:
+            continue
+        for target in targets.get(step.llm.class_, ()):
+            served = {model.name: model for model in providers[target.provider].models}
+            window = served[target.model].context_window
+            if window is not None and step.llm.max_tokens > window:
+                message = (
+                    f"must be at most {window}, which prompt and answer share in model"
+                    f" '{target.model}' of provider '{target.provider}'"
+                )
+                yield Problem(f"spec.steps[{index}].llm.maxTokens", message, Reason.MODEL_TOO_SMALL)
 
 
 def _document(schema: JsonSchema | None) -> dict[str, Any] | None:

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     RESOLVED = "Resolved"
     PROVIDER_NOT_FOUND = "ProviderNotFound"
     MODEL_NOT_FOUND = "ModelNotFound"
+    MODEL_TOO_SMALL = "ModelTooSmall"
     SCALER_READY = "ScalerReady"
     KEDA_MISSING = "KedaMissing"
     SCALER_NOT_READY = "ScalerNotReady"
@@ -82,6 +83,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.RESOLVED: "Everything that the spec refers to exists.",
     Reason.PROVIDER_NOT_FOUND: "A ModelProvider that the spec names does not exist.",
     Reason.MODEL_NOT_FOUND: "A provider serves neither the named model nor the class.",
+    Reason.MODEL_TOO_SMALL: "A step's `maxTokens` exceed the `contextWindow` of its model.",
     Reason.SCALER_READY: "KEDA scales every pool.",
     Reason.KEDA_MISSING: "KEDA is not installed; pools run at their minimum, at least one.",
     Reason.SCALER_NOT_READY: "KEDA reports for two minutes that it cannot scale a pool.",

@@ -171,3 +171,37 @@ def test_a_newer_message_can_be_read():
     text = (RECORDED / "compiled-v1.json").read_text()
     newer = {**json.loads(text), "invented": {"later": True}}
     assert CompiledPipeline.model_validate(newer) == CompiledPipeline.model_validate_json(text)
+
+
+WINDOWS = {
+    "of a model whose window nobody knows": ({}, {"maxTokens": 100_000}, None),
+    "that fits": ({"contextWindow": 2048}, {"maxTokens": 2048}, None),
+    "that is larger than the window": ({"contextWindow": 2048}, {"maxTokens": 2049}, 2048),
+    "of a length that nobody wrote down": ({"contextWindow": 512}, {}, 512),
+}
+
+
+def answering(llm, **changes):
+    step = {"name": "draft", "type": "LLM", "llm": {"class": "fast", "prompt": "Hello.", **llm}}
+    model = {"class": "fast", "providerRef": {"name": "acme"}, **changes}
+    return crd_cases.pipeline(steps=[step], models=[model])
+
+
+@pytest.mark.parametrize(("model", "llm", "most"), WINDOWS.values(), ids=WINDOWS)
+def test_an_answer(model, llm, most):
+    acme = provider({"name": "small", "classes": ["fast"], **model})
+    found = compiled(answering(llm), providers={"acme": acme})
+    if most is None:
+        assert isinstance(found, CompiledPipeline)
+        return
+    [problem] = found
+    assert problem.path == "spec.steps[0].llm.maxTokens"
+    assert problem.message.startswith(f"must be at most {most}")
+    assert problem.reason == Reason.MODEL_TOO_SMALL
+
+
+def test_a_fallback_has_a_window_too():
+    small = provider({"name": "local", "classes": ["fast"], "contextWindow": 100})
+    spec = answering({}, fallbacks=[{"providerRef": {"name": "mill"}}])
+    [problem] = compiled(spec, providers={**TWO, "mill": small})
+    assert "'local' of provider 'mill'" in problem.message

@@ -57,7 +57,7 @@ class ProviderModel(Spec):
     classes: Annotated[list[ModelClass], Field(max_length=16, json_schema_extra=as_set())] = []
     """Model classes that this model serves when a pipeline names no model."""
     context_window: Annotated[int, Field(ge=1, le=100000000)] | None = None
-    """Most tokens of prompt and answer together; unknown when absent."""
+    """Most tokens of prompt and answer; no step may ask for more. Unknown when absent."""
     price: Price | None = None
     """What tokens cost; calls are recorded without a cost when absent."""
 
