@@ -8,22 +8,40 @@ from typing import Annotated
 import typer
 
 from headrace_cli.errors import GivenError, ManifestError
-from headrace_cli.manifests import Bundle, FileProblem, Pipeline, load
+from headrace_cli.manifests import Bundle, Pipeline, load
+from headrace_cli.plan import tenant_for
 from headrace_cli.printing import say
 from headrace_contract.compile import compile_pipeline
 from headrace_contract.compiled import CompiledPipeline
+from headrace_contract.problem import Problem
 from headrace_contract.resources.base import API_VERSION
+from headrace_operator.plan.admit import admit
+from headrace_operator.plan.judge import tenant_missing
 
 
 def check(path: Path) -> Bundle:
-    """Load and judge; references are looked up where the files bring providers along."""
+    """Load and judge; what a file refers to is looked up where the files bring its kind along."""
     bundle = load(path)
-    if bundle.providers and not bundle.problems:
-        bundle.problems += [one for each in bundle.pipelines for one in unresolved(each, bundle)]
+    if bundle.problems:
+        return bundle
+    for pipeline in bundle.pipelines:
+        found = refused(pipeline, bundle) if bundle.tenants else []
+        found += unresolved(pipeline, bundle) if bundle.providers else []
+        bundle.problems += [pipeline.document.problem(one.path, one.message) for one in found]
     return bundle
 
 
-def unresolved(pipeline: Pipeline, bundle: Bundle) -> list[FileProblem]:
+def refused(pipeline: Pipeline, bundle: Bundle) -> list[Problem]:
+    """Find what no tenant of the files allows."""
+    name = bundle.tenant_of(pipeline)
+    tenant = bundle.tenants.get(name or "")
+    if tenant is None or pipeline.namespace not in tenant.namespaces:
+        named = pipeline.spec.tenant_ref
+        return [tenant_missing(pipeline.namespace, named.name if named else None)]
+    return admit(pipeline.spec, tenant_for(pipeline, bundle), bundle.providers)
+
+
+def unresolved(pipeline: Pipeline, bundle: Bundle) -> list[Problem]:
     """Find what the pipeline refers to and the files do not have."""
     compiled = compile_pipeline(
         tenant=bundle.tenant_of(pipeline) or "",
@@ -34,9 +52,7 @@ def unresolved(pipeline: Pipeline, bundle: Bundle) -> list[FileProblem]:
         spec=pipeline.spec,
         providers=bundle.providers,
     )
-    if isinstance(compiled, CompiledPipeline):
-        return []
-    return [pipeline.document.problem(one.path, one.message) for one in compiled]
+    return [] if isinstance(compiled, CompiledPipeline) else compiled
 
 
 def command(

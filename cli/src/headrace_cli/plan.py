@@ -43,7 +43,7 @@ class Offline:
 
 def plan_pipeline(bundle: Bundle, pipeline: Pipeline, offline: Offline) -> Plan:
     """Plan one pipeline; raise ManifestError for all that the operator would not accept."""
-    tenant = _tenant(bundle, pipeline)
+    tenant = tenant_for(pipeline, bundle)
     providers = _providers(bundle, pipeline)
     compiled = compile_pipeline(
         tenant=tenant.name,
@@ -82,7 +82,8 @@ def _refusal(pipeline: Pipeline, problems: list[Problem]) -> ManifestError:
     return ManifestError([pipeline.document.problem(one.path, one.message) for one in problems])
 
 
-def _tenant(bundle: Bundle, pipeline: Pipeline) -> Tenant:
+def tenant_for(pipeline: Pipeline, bundle: Bundle) -> Tenant:
+    """Return the tenant that the files give the pipeline, or one that allows all it wants."""
     name = bundle.tenant_of(pipeline) or pipeline.namespace
     spec = bundle.tenants.get(name) or _open_tenant(pipeline)
     return Tenant(_identity(TENANTS, name, None), spec)

@@ -47,13 +47,6 @@ def render_list(items: Sequence[T], shape: Shape[T], fmt: Format) -> str:
     return table([column.title for column in columns], rows)
 
 
-def render_one(item: T, shape: Shape[T], fmt: Format) -> str:
-    """Print one thing."""
-    if fmt in (Format.JSON, Format.YAML):
-        return render_value(plain(item), fmt)
-    return render_list([item], shape, fmt)
-
-
 def render_value(value: Any, fmt: Format) -> str:
     """Print any JSON value as JSON or YAML."""
     if fmt is Format.YAML:

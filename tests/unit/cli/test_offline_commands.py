@@ -29,6 +29,40 @@ def test_check_tells_every_problem_with_its_place(headrace, tmp_path):
     assert "spec.steps[5].dependsOn[0]: must be one of `steps`" in first
 
 
+STRANGERS = {
+    "a namespace that the tenant does not list": (
+        "namespace: acme-research",
+        "namespace: elsewhere",
+        "metadata.namespace: must be listed by an AgentTenant, and 'elsewhere' is not",
+    ),
+    "a tenant of other namespaces": (
+        "spec:\n",
+        "spec:\n  tenantRef: {name: ghost}\n",
+        "spec.tenantRef.name: must name an AgentTenant that holds namespace 'acme-research'",
+    ),
+    "more than the tenant allows": ("ports: [8000]", "ports: [9]", "spec.egress[0]"),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "words"), STRANGERS.values(), ids=STRANGERS)
+def test_check_holds_a_pipeline_against_the_tenants_of_the_files(
+    headrace, tmp_path, old, new, words
+):
+    for file in EXAMPLE.glob("*.yaml"):
+        text = file.read_text()
+        assert file.name != "pipeline.yaml" or old in text
+        changed = text.replace(old, new, 1) if file.name == "pipeline.yaml" else text
+        (tmp_path / file.name).write_text(changed)
+    done = headrace("check", "-f", str(tmp_path))
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert words in done.stderr
+
+
+def test_check_cannot_know_the_tenants_of_other_files(headrace):
+    done = headrace("check", "-f", str(EXAMPLE / "pipeline.yaml"))
+    assert done.exit_code == 0
+
+
 def test_check_wants_something_to_check(headrace, tmp_path):
     done = headrace("check", "-f", str(tmp_path))
     assert done.exit_code == 2

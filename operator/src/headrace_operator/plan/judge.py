@@ -29,7 +29,9 @@ def judge(seen: PipelineSeen) -> Judgement:
     if seen.spec is None or seen.problems:
         return Judgement(refused=seen.problems)
     if seen.tenant is None:
-        return Judgement(refused=(_tenant_missing(seen),))
+        named = seen.spec.tenant_ref
+        missing = tenant_missing(seen.identity.namespace or "", named.name if named else None)
+        return Judgement(refused=(missing,))
     refused = admit(seen.spec, seen.tenant, seen.providers)
     if refused:
         return Judgement(refused=tuple(refused))
@@ -48,11 +50,10 @@ def judge(seen: PipelineSeen) -> Judgement:
     return Judgement(compiled=compiled)
 
 
-def _tenant_missing(seen: PipelineSeen) -> Problem:
-    namespace = seen.identity.namespace
-    named = seen.spec.tenant_ref if seen.spec else None
+def tenant_missing(namespace: str, named: str | None) -> Problem:
+    """Say that no tenant holds the namespace, or not the one that the pipeline names."""
     if named is None:
         message = f"must be listed by an AgentTenant, and '{namespace}' is not"
         return Problem("metadata.namespace", message, Reason.TENANT_NOT_FOUND)
-    message = f"must name an AgentTenant that holds namespace '{namespace}', not '{named.name}'"
+    message = f"must name an AgentTenant that holds namespace '{namespace}', not '{named}'"
     return Problem("spec.tenantRef.name", message, Reason.TENANT_NOT_FOUND)
