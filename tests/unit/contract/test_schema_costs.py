@@ -9,7 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+import crd_cases
 from headrace_contract.check.data import check_schema, try_input, validate_input
+from headrace_contract.check.parsing import parse
+from headrace_contract.check.pipeline import check_pipeline
+from headrace_contract.resources.kinds import AGENT_PIPELINE
 
 BACKTRACKING = {"pattern": "^(a|a)*$"}
 NEARLY = "a" * 40 + "!"
@@ -124,6 +128,19 @@ REFUSED = {
 def test_refuses(schema, words):
     [problem] = check_schema("schema", schema)
     assert words in problem.message
+
+
+def test_the_schemas_of_a_pipeline_share_what_they_may_cost():
+    large = {"properties": {f"p{n}": {"minimum": n} for n in range(900)}}
+    assert check_schema("schema", large) == []
+    asked = {"class": "fast", "prompt": "Hello.", "schema": large}
+    steps = [{"name": f"s{n}", "type": "LLM", "llm": asked} for n in range(8)]
+    models = [{"class": "fast", "providerRef": {"name": "mill"}}]
+    spec, _ = parse(AGENT_PIPELINE, crd_cases.pipeline(steps=steps, models=models))
+    problems = check_pipeline(spec)
+    assert problems[0].path != "spec.steps[0].llm.schema"
+    assert {problem.path for problem in problems} >= {"spec.steps[7].llm.schema"}
+    assert all("must be smaller" in problem.message for problem in problems)
 
 
 def test_what_looks_like_a_reference_in_data_is_none():

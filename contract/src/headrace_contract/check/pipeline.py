@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Iterator
+from typing import Final
 
 from headrace_contract.check.data import check_schema
 from headrace_contract.check.expressions import check_expression
 from headrace_contract.check.references import Scope, scopes
 from headrace_contract.check.rules import check_rules
 from headrace_contract.check.templates import check_template
+from headrace_contract.check.validator import granted
 from headrace_contract.compile import last_steps
 from headrace_contract.problem import Problem, quoted
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_contract.resources.egress import EgressRule
 from headrace_contract.resources.steps import Step
+
+_STEPS: Final = 500_000  # for all schemas of a pipeline: half a second or so
 
 
 def check_pipeline(spec: AgentPipelineSpec, *, stored: bool = False) -> list[Problem]:
@@ -24,6 +28,11 @@ def check_pipeline(spec: AgentPipelineSpec, *, stored: bool = False) -> list[Pro
 
     The API server has judged the schema's rules of what is `stored`; here they cost milliseconds.
     """
+    with granted(_STEPS):
+        return _found(spec, stored=stored)
+
+
+def _found(spec: AgentPipelineSpec, *, stored: bool) -> list[Problem]:
     seen = scopes({step.name: step.depends_on for step in spec.steps})
     found = [
         *([] if stored else check_rules(spec)),

@@ -60,12 +60,17 @@ _PURSE: Final[ContextVar[_Purse]] = ContextVar("headrace_schema_steps")
 
 @contextmanager
 def granted(steps: int) -> Iterator[None]:
-    """Let what is within cost so much, or raise CostsTooMuchError in its midst."""
-    token = _PURSE.set(_Purse(steps))
+    """Let what is within cost so much, and no more than is left of a grant around it."""
+    outer = _PURSE.get(None)
+    had = steps if outer is None else min(steps, outer.left)
+    purse = _Purse(had)
+    token = _PURSE.set(purse)
     try:
         yield
     finally:
         _PURSE.reset(token)
+        if outer is not None:
+            outer.left -= had - max(purse.left, 0)
 
 
 def spend(steps: int) -> None:
