@@ -40,6 +40,7 @@ COSTS = {
         "pattern",
     ),
     "a long pattern over a long text": ({"pattern": "[ab]*a[ab]{900}c"}, "ab" * 400_000, TOO_LONG),
+    "a text that is no Unicode": ({"pattern": "a$"}, "\ud800a", None),
     "references that double": (DOUBLED, "x", TOO_LONG),
     "many objects that must differ": ({"uniqueItems": True}, OBJECTS, None),
     "many objects, one of them twice": ({"uniqueItems": True}, [*OBJECTS, OBJECTS[0]], "unique"),

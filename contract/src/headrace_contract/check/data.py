@@ -28,7 +28,7 @@ _MOST: Final = 20  # problems of one value that are told
 _STEPS: Final = 600_000  # for one value: a second, and a megabyte of ordinary data
 _STEPS_AT_ONCE: Final = 5_000  # some milliseconds
 _STEPS_OF_SCHEMA: Final = 200_000  # for one schema: a thousand parts
-_STEPS_OF_PATTERN: Final = 200
+_STEPS_OF_PATTERN: Final = 800
 _REFERENCES: Final = frozenset({"$ref", "$dynamicRef"})
 
 

@@ -34,7 +34,8 @@ _READ: Final = 500  # characters times instructions of RE2 in one step, at their
 _WRITTEN: Final = 100  # characters of a message in one step
 _COMPARED: Final = 16  # words of a list in one step
 _LISTS: Final = frozenset({"const", "enum", "required", "type", "dependentRequired"})
-_PATTERN_BYTES: Final = 1 << 18  # that RE2 may take for one pattern; it refuses what needs more
+_PATTERN_BYTES: Final = 1 << 19  # that RE2 may take for one pattern; it refuses what needs more
+_PATTERNS: Final = 256  # that are kept, more than one schema can have
 _NOWHERE: Final[Registry[Any]] = Registry()  # it retrieves nothing
 
 
@@ -98,7 +99,7 @@ def find_errors(schema: Mapping[str, Any], value: object, most: int) -> list[Val
     return found
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_PATTERNS)
 def compiled(text: str) -> Pattern:
     """Compile a pattern; raise ValueError for one that RE2 does not know, or that is too large."""
     options = re2.Options()
