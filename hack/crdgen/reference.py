@@ -26,7 +26,7 @@ _BOUNDS: Final = (
 _ACTIONS: Final[dict[Action, str]] = {
     Action.PARK: "Waits without a worker until a time that somebody named; spends no attempt.",
     Action.RETRY: "Runs again after the back-off; spends an attempt, and fails when none is left.",
-    Action.RESUME: "Runs again at once on another worker; spends no attempt.",
+    Action.RESUME: "Runs again after a back-off; spends no attempt, and dies the fifth time.",
     Action.DEAD_LETTER: "Ends as a dead letter; trying again cannot help.",
 }
 

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, TenantRow
-from headrace_ledger.records import ClaimWish, Completion, Failure, LeaseRecord, Submit
+from headrace_ledger.records import ClaimWish, Completion, Failure, LeaseRecord, Release, Submit
 
 _NUMBERS = itertools.count(1)
 
@@ -110,3 +110,7 @@ def failure(lease: LeaseRecord, action: str = "Retry", **changes: Any) -> Failur
         0.5,
     )
     return dataclasses.replace(made, **changes)
+
+
+def released(lease: LeaseRecord) -> Release:
+    return Release(lease.tenant, lease.task, lease.fence, fresh("release"), "worker-1")

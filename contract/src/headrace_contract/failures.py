@@ -29,7 +29,7 @@ class Action(StrEnum):
 
     PARK = "Park"  # no attempt spent; runs again at a time that somebody named
     RETRY = "Retry"  # an attempt spent; runs again after the back-off, until none is left
-    RESUME = "Resume"  # no attempt spent; runs again at once, a bounded number of times
+    RESUME = "Resume"  # no attempt spent; runs again after a back-off, a bounded number of times
     DEAD_LETTER = "DeadLetter"  # cannot succeed by trying again
 
 
@@ -49,5 +49,5 @@ ACTIONS: Final[dict[ErrorClass, Action]] = {
     ErrorClass.CANCELLED: Action.DEAD_LETTER,
 }
 
-MAX_LOSSES: Final = 5  # losses of a worker before a task is taken for poison
+MAX_LOSSES: Final = 5  # times a step is cut off before it is taken for poison
 MAX_IDLE_PARKS: Final = 3  # parks without a newly recorded call before LimitTooSmall

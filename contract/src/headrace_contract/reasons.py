@@ -105,5 +105,5 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.RUNS_IN_FLIGHT: "Deletion waits for running steps, 30 s at most.",
     Reason.DRAINING_POOL: "A pool left the spec and lives until no unfinished task names it.",
     Reason.LIMIT_TOO_SMALL: "A step was parked three times without any progress.",
-    Reason.POISON_SUSPECTED: "A step lost its worker five times and is a dead letter now.",
+    Reason.POISON_SUSPECTED: "A step was cut off five times and is a dead letter now.",
 }

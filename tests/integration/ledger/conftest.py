@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from headrace_ledger.declared import PipelineRow
     from headrace_ledger.embedded import EmbeddedLedger
-    from headrace_ledger.records import LeaseRecord, Submit
+    from headrace_ledger.records import EventRecord, LeaseRecord, Submit
 
 pytestmark = pytest.mark.postgres
 
@@ -83,8 +83,11 @@ class House:
         assert record is not None
         return {step.step: step.state for step in record.steps}
 
+    async def events(self, run: Submit) -> list[EventRecord]:
+        return await self.gateway.events(self.tenant, run.id, after=0, limit=1000)
+
     async def happened(self, run: Submit) -> list[str]:
-        events = await self.gateway.events(self.tenant, run.id, after=0, limit=1000)
+        events = await self.events(run)
         assert [e.seq for e in events] == list(range(1, len(events) + 1))
         return [e.type if e.step is None else f"{e.type} {e.step}" for e in events]
 

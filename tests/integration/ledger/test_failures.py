@@ -1,19 +1,17 @@
 from __future__ import annotations
 
+import json
+
 import pytest
 
 import ledger_rows as make
-from headrace_ledger.records import HeldLease, Release, RunStatus
+from headrace_ledger.records import HeldLease, RunStatus
 
 pytestmark = pytest.mark.postgres
 
 
 def held(lease):
     return HeldLease(lease.tenant, lease.task, lease.fence)
-
-
-def released(lease, request="r"):
-    return Release(lease.tenant, lease.task, lease.fence, make.fresh(request), "worker-1")
 
 
 async def test_failures_are_retried_until_none_is_left_then_the_run_fails_with_its_class(house):
@@ -76,7 +74,7 @@ async def test_backoff(house, admin, changes, times, jitter, want):
 ACTIONS = {
     "a dead letter needs no second attempt": ("DeadLetter", "Refused", "Dead", "dead", 0),
     "a lost worker spends no attempt": ("Resume", "WorkerLost", "Retry", "ready", 1),
-    "an interruption spends nothing": ("Resume", "Interrupted", "Retry", "ready", 0),
+    "an interruption counts as a loss": ("Resume", "Interrupted", "Retry", "ready", 1),
     "a park waits": ("Park", "RateLimited", "Parked", "parked", 0),
 }
 
@@ -96,31 +94,30 @@ async def test_actions(house, action, kind, outcome, state, losses):
         assert (await house.lease(row)).attempt == 1
 
 
-async def test_a_task_that_loses_its_worker_five_times_is_taken_for_poison(house):
-    row = await house.pipeline()
+async def test_a_dead_letter_does_not_say_that_it_waits(house):
+    row = await house.pipeline(max_attempts=1, backoff_initial_seconds=8.0, backoff_max_seconds=9.0)
     item = await house.submit(row)
-    for n in range(5):
-        lease = await house.lease(row)
-        [settled] = await house.gateway.fail(
-            [make.failure(lease, "Resume", error_class="WorkerLost")]
-        )
-        assert settled.outcome == ("Dead" if n == 4 else "Retry")
-    run = await house.gateway.run(house.tenant, item.id)
-    assert (run.status, run.error_class) == (RunStatus.FAILED, "WorkerLost")
-    assert run.message.startswith("PoisonSuspected")
+    await house.gateway.fail([make.failure(await house.lease(row))])
+    (told,) = [json.loads(e.data) for e in await house.events(item) if e.type == "step.failed"]
+    assert told == {
+        "errorClass": "StepError",
+        "message": "it broke",
+        "attempt": 1,
+        "action": "DeadLetter",
+    }
 
 
 async def test_a_release_spends_nothing_and_is_idempotent(house):
     row = await house.pipeline()
     item = await house.submit(row)
     lease = await house.lease(row)
-    back = released(lease)
+    back = make.released(lease)
     for _ in range(2):
         [settled] = await house.gateway.release([back])
         assert (settled.outcome, settled.pool_ids) == ("Released", (await house.pool(row),))
     again = await house.lease(row)
     assert (again.task, again.fence, again.attempt) == (lease.task, 2, 1)
-    [settled] = await house.gateway.release([released(lease)])
+    [settled] = await house.gateway.release([make.released(lease)])
     assert settled.outcome == "Stale"
     assert (await house.happened(item)).count("step.released only") == 1
 
@@ -128,7 +125,7 @@ async def test_a_release_spends_nothing_and_is_idempotent(house):
 STALE = {
     "complete": lambda g, x: g.complete([make.completion(x)]),
     "fail": lambda g, x: g.fail([make.failure(x)]),
-    "release": lambda g, x: g.release([released(x)]),
+    "release": lambda g, x: g.release([make.released(x)]),
 }
 
 
@@ -137,7 +134,7 @@ async def test_a_zombie_is_refused_by_every_verb(house, verb):
     row = await house.pipeline()
     await house.submit(row)
     zombie = await house.lease(row)
-    await house.gateway.release([released(zombie)])
+    await house.gateway.release([make.released(zombie)])
     owner = await house.lease(row)
     [answer] = await verb(house.gateway, zombie)
     assert answer.outcome == "Stale"
@@ -150,7 +147,7 @@ async def test_a_zombie_is_refused_by_every_verb(house, verb):
 MARKED = {
     "complete": (lambda g, x: g.complete([make.completion(x)]), "Parked"),
     "fail": (lambda g, x: g.fail([make.failure(x, "DeadLetter")]), "Parked"),
-    "release": (lambda g, x: g.release([released(x)]), "Parked"),
+    "release": (lambda g, x: g.release([make.released(x)]), "Parked"),
 }
 
 

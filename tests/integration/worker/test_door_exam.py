@@ -254,6 +254,16 @@ async def test_an_interruption_spends_no_attempt(desk):
     assert lease.attempt == 1
 
 
+async def test_what_is_cut_off_again_and_again_ends(desk):
+    await desk.submit()
+    told = []
+    for _ in range(5):
+        (lease,) = await desk.claim(wait_seconds=20)
+        told.append(await desk.fail(lease, "Interrupted"))
+    assert told == ["Retry"] * 4 + ["Dead"]
+    assert await desk.claim() == []
+
+
 async def test_the_beat_tells_of_a_cancelled_run(desk):
     run = await desk.submit()
     (lease,) = await desk.claim()

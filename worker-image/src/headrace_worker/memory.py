@@ -111,14 +111,19 @@ class MemoryLedger:
         """Hand on what ran out."""
         for task in self._tasks():
             if task.state == "leased" and task.lease_until <= self._monotonic():
-                task.losses += 1
-                if task.losses >= MAX_LOSSES:
-                    task.state = "dead"
-                else:
-                    self._again(task)
+                self._lost(task)
 
     def _tasks(self) -> list[MemoryTask]:
         return [task for run in list(self.runs.values()) for task in run.tasks.values()]
+
+    def _lost(self, task: MemoryTask) -> FailOutcome:
+        task.losses += 1
+        if task.losses < MAX_LOSSES:
+            self._again(task)
+            return FailOutcome.RETRY
+        task.state = "dead"
+        self.changed.set()
+        return FailOutcome.DEAD
 
     def _again(self, task: MemoryTask) -> None:
         task.state = "ready"
@@ -245,6 +250,8 @@ class MemoryLedger:
 
     def _follow_up(self, task: MemoryTask, error_class: ErrorClass) -> FailOutcome:
         action = ACTIONS[error_class]
+        if action is Action.RESUME:
+            return self._lost(task)
         spent = task.attempt >= task.run.pipeline.retry.max_attempts
         if action is Action.DEAD_LETTER or (action is Action.RETRY and spent):
             task.state = "dead"

@@ -20,6 +20,7 @@ DECLARE
   v_attempts integer;
   v_losses integer;
   v_parks integer;
+  v_tries integer := 0; -- how many, when the next one has a back-off
 BEGIN
   SELECT * INTO t FROM tasks k WHERE k.tenant = p_tenant AND k.id = p_task;
   SELECT w.max_attempts, w.backoff_initial_seconds, w.backoff_max_seconds INTO v FROM versions w
@@ -48,23 +49,31 @@ BEGIN
     WHEN 'Retry' THEN
       outcome := 'Retry';
       v_attempts := v_attempts + 1;
-      v_until := now() + make_interval(secs => coalesce(
-        p_delay, p_jitter * least(v.backoff_max_seconds, v.backoff_initial_seconds * 2 ^ least(v_attempts - 1, 62))));
-      v_reason := 'Backoff';
-      v_state := CASE WHEN v_attempts >= v.max_attempts THEN 'dead' WHEN v_until > now() THEN 'parked' ELSE 'ready' END;
+      v_tries := v_attempts;
+      v_state := CASE WHEN v_attempts >= v.max_attempts THEN 'dead' ELSE 'ready' END;
     WHEN 'Resume' THEN
       outcome := 'Retry';
-      v_losses := v_losses + CASE WHEN v_class = 'WorkerLost' THEN 1 ELSE 0 END;
+      v_losses := v_losses + 1;
+      -- The sweep has no name: a lease that ran out has waited long enough.
+      v_tries := CASE WHEN p_by IS NULL THEN 0 ELSE v_losses END;
       IF v_losses >= 5 THEN
         v_state := 'dead';
         v_reason := 'PoisonSuspected';
-        v_message := 'PoisonSuspected: the step lost its worker five times';
+        v_message := 'PoisonSuspected: the step was cut off five times, last: ' || coalesce(v_message, v_class);
       END IF;
     WHEN 'Release' THEN
       outcome := 'Released';
     ELSE
       v_state := 'dead';
   END CASE;
+  IF v_tries > 0 AND v_state = 'ready' THEN
+    v_until := now() + make_interval(secs => coalesce(
+      p_delay, p_jitter * least(v.backoff_max_seconds, v.backoff_initial_seconds * 2 ^ least(v_tries - 1, 62))));
+    IF v_until > now() THEN
+      v_state := 'parked';
+      v_reason := 'Backoff';
+    END IF;
+  END IF;
   IF v_state = 'dead' THEN
     outcome := 'Dead';
   END IF;
