@@ -26,6 +26,7 @@ PORT_SCALER: Final = 9090
 
 LEASE_SECONDS: Final = 30.0
 HEARTBEAT_SECONDS: Final = 10.0
+MODEL_BODY_BYTES: Final = 4 * 1024 * 1024  # of one model call: a long context is more than a form
 
 
 def _short(head: str, identity: str) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from headrace_contract.names import MODEL_BODY_BYTES
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
     """Handed down from the composition root; seconds and bytes."""
 
     body_bytes: int = 1024 * 1024
-    model_body_bytes: int = 4 * 1024 * 1024  # a long context is more than a form
+    model_body_bytes: int = MODEL_BODY_BYTES
     answer_bytes: int = 16 * 1024 * 1024
     submits_at_once: int = 4096
     wait_seconds: float = 60.0

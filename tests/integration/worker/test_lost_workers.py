@@ -101,6 +101,18 @@ async def test_a_failure_is_retried_and_then_fails_the_run_with_its_class(served
     assert [step.attempt for step in record.steps] == [2]
 
 
+async def test_a_prompt_that_is_too_large_fails_with_its_size_and_no_model_is_asked(served, model):
+    compiled = named(llm("only", "{% for _ in range(25) %}{{ input.text }}{% endfor %}"))
+    await served.apply(compiled)
+    await served.provide(f"{model.url}/v1")
+    async with working(served, compiled):
+        run = await served.submit(compiled, {"text": "x" * 200_000})
+        record = await served.finished(run)
+    assert (record.status, record.error_class) == ("Failed", "BadRequest")
+    assert "4194304 at most" in record.message
+    assert (record.steps[0].losses, model.requests) == (0, [])
+
+
 async def test_a_zombie_learns_that_its_step_is_lost_and_hands_nothing_in(served, model, tmp_path):
     model.reply("/v1/chat/completions", Hang(), streamed("Mine."))
     compiled = named(llm("only"))

@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 
 from headrace_contract.failures import ErrorClass
+from headrace_contract.names import MODEL_BODY_BYTES
 from headrace_contract.protocol import (
     ClaimRequest,
     HeartbeatRequest,
@@ -33,6 +34,7 @@ from headrace_worker.models import HttpModels
 from headrace_worker.plain import plain_errors
 from headrace_worker.retry import Insist
 from headrace_worker.session import session_errors
+from headrace_worker.steps.call import Ask, ask
 from worker_server import Reply, Site, serving, streamed
 
 CLAIM = ClaimRequest(
@@ -242,6 +244,32 @@ async def test_a_stream_that_breaks_is_an_interruption(site, models):
     with pytest.raises(StepFailedError) as caught:
         await chat(models)
     assert caught.value.error_class is ErrorClass.INTERRUPTED
+
+
+def of_size(size):
+    """A body that has so many bytes on the wire, some of its letters taking two."""
+    empty = {"model": "small", "messages": [{"role": "user", "content": "ü"}]}
+    length = len(json.dumps(empty, ensure_ascii=False, separators=(",", ":")).encode())
+    empty["messages"][0]["content"] += "x" * (size - length)
+    return empty
+
+
+async def test_what_the_gateway_would_cut_off_is_not_sent(site, models):
+    site.reply("/v1/chat/completions", streamed("Yes."))
+    await chat(models, of_size(MODEL_BODY_BYTES))
+    assert len(site.requests[0].body) == MODEL_BODY_BYTES
+    with pytest.raises(StepFailedError, match=r"4194305 bytes.* 4194304 at most") as caught:
+        await chat(models, of_size(MODEL_BODY_BYTES + 1))
+    assert caught.value.error_class is ErrorClass.BAD_REQUEST
+    assert len(site.requests) == 1
+
+
+async def test_a_child_does_not_send_it_either(site):
+    what = Ask("small", ({"role": "user", "content": "x" * MODEL_BODY_BYTES},), 9)
+    with pytest.raises(StepFailedError, match="4194304 at most") as caught:
+        await asyncio.to_thread(ask, site.url, "key", what)
+    assert caught.value.error_class is ErrorClass.BAD_REQUEST
+    assert site.requests == []
 
 
 async def test_a_key_is_in_no_error_and_no_repr(site, models):

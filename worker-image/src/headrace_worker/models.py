@@ -42,8 +42,9 @@ class HttpModels:
         request = self._client.build_request(
             "POST",
             "/v1/chat/completions",
-            json=dict(body),
+            content=chat.wire(body),
             headers={
+                "content-type": chat.JSON,
                 "authorization": f"Bearer {key.get_secret_value()}",
                 "traceparent": traceparent,
             },

@@ -9,21 +9,26 @@ import httpx2 as httpx
 
 from headrace_contract.failures import ErrorClass
 from headrace_worker.errors import StepFailedError
-from headrace_worker.steps.chat import Answer, Ask, failure, parse_frame
+from headrace_worker.steps.chat import JSON, Answer, Ask, failure, parse_frame, wire
 
 __all__ = ["Ask", "ask"]
 
 
 def ask(base_url: str, key: str, what: Ask) -> str:
     """Stream the answer, so that those who watch the run see it grow; return it whole."""
-    headers = {"authorization": f"Bearer {key}", "traceparent": os.environ.get("TRACEPARENT", "")}
+    body = wire(what.body())
+    headers = {
+        "content-type": JSON,
+        "authorization": f"Bearer {key}",
+        "traceparent": os.environ.get("TRACEPARENT", ""),
+    }
     answer = Answer()
     try:
         # The step's timeout ends a call that hangs: the worker kills this process.
         with (
             httpx.Client(trust_env=False, timeout=None) as client,
             client.stream(
-                "POST", f"{base_url}/chat/completions", json=what.body(), headers=headers
+                "POST", f"{base_url}/chat/completions", content=body, headers=headers
             ) as response,
         ):
             if response.status_code != HTTPStatus.OK:

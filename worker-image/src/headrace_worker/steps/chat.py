@@ -15,10 +15,12 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from headrace_contract.failures import ErrorClass
+from headrace_contract.names import MODEL_BODY_BYTES
 from headrace_worker.errors import StepFailedError
 
 Message = Mapping[str, str]
 
+JSON: Final = "application/json"
 ERROR_CLASS: Final = "x-headrace-error-class"
 _CLASSES: Final = frozenset(ErrorClass)
 _BY_STATUS: Final[Mapping[int, ErrorClass]] = {
@@ -61,6 +63,21 @@ class Ask:
                 "json_schema": {"name": "answer", "schema": dict(self.schema)},
             }
         return body
+
+
+def wire(body: Mapping[str, Any]) -> bytes:
+    """
+    Return a call as it goes out; raise StepFailedError for one that the gateway would not read.
+
+    The gateway's own refusal is lost when it hangs up on a body that is still under way: to the
+    step that would be an interruption, after which it would send the same again.
+    """
+    text = json.dumps(body, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    sent = text.encode()
+    if len(sent) > MODEL_BODY_BYTES:
+        message = f"The model call has {len(sent)} bytes of JSON; {MODEL_BODY_BYTES} at most."
+        raise StepFailedError(ErrorClass.BAD_REQUEST, message)
+    return sent
 
 
 @dataclass(slots=True)
