@@ -57,6 +57,42 @@ def test_an_input_that_does_not_fit_is_told_with_its_place(headrace, example):
     assert "--input: input: must have 'topic'" in program.err
 
 
+def limited(example, most, name="research"):
+    """Write the pipeline with another limit of its input, which the gateway alone looks at."""
+    file = example / "pipeline.yaml"
+    whole = yaml.safe_load(file.read_text())
+    whole["metadata"]["name"] = name
+    whole["spec"]["input"]["maxBytes"] = most
+    file.write_text(yaml.safe_dump(whole))
+
+
+REFUSED = {
+    "a character that nobody can store": ('{"topic": "x\\u0000y"}', 1000, "(Invalid)"),
+    "more than the pipeline takes": ('{"topic": "rivers"}', 1, "(TooLarge)"),
+}
+
+
+@pytest.mark.parametrize(("given", "most", "reason"), REFUSED.values(), ids=REFUSED)
+def test_what_the_gateway_refuses_is_told_in_a_line(headrace, example, given, most, reason):
+    limited(example, most)
+    program = headrace("dev", str(example), "--input", given)
+    assert program.end() == 1
+    assert program.out == ""
+    (line,) = program.err.splitlines()
+    assert line.startswith("error: ")
+    assert line.endswith(reason)
+
+
+def test_a_refusal_is_waited_out_until_the_next_save(headrace, example):
+    program = headrace("dev", str(example), *INPUT, "--watch")
+    program.until(lambda out, err: "watching" in err and out.count("keyPoints") == 1)
+    limited(example, 1)
+    program.until(lambda _out, err: "(TooLarge)" in err)
+    limited(example, 1000, "mended")  # the gateway keeps what it read of a name for a moment
+    program.until(lambda out, _err: out.count("keyPoints") == 2)
+    assert program.signal(signal.SIGINT) == 130
+
+
 def test_a_save_runs_it_again_with_what_was_saved(headrace, example):
     program = headrace("dev", str(example), *INPUT, "--watch")
     program.until(lambda out, err: "watching" in err and out.count("keyPoints") == 1)

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from headrace_cli.errors import CliError
 from headrace_cli.local.stack import Stack
 from headrace_contract.compiled import CompiledPipeline, CompiledPool
 from headrace_contract.resources.pools import Pool
@@ -37,7 +38,13 @@ def environment_of(pool: Pool, environ: Mapping[str, str], folder: Path) -> dict
 async def workers(
     stack: Stack, compiled: CompiledPipeline, environments: Mapping[str, Mapping[str, str]]
 ) -> AsyncIterator[None]:
-    """Run a worker for each pool while the block lasts."""
+    """
+    Run a worker for each pool while the block lasts.
+
+    A command that fails in the block says so itself: inside the group it would become one of a
+    group of errors, which is for what breaks in a worker.
+    """
+    failed: CliError | None = None
     async with asyncio.TaskGroup() as group:
         started = []
         for pool in compiled.pools:
@@ -47,9 +54,13 @@ async def workers(
             group.create_task(_run(worker, world))
         try:
             yield
+        except CliError as exc:
+            failed = exc
         finally:
             for worker in started:
                 worker.drain()
+    if failed is not None:
+        raise failed
 
 
 async def _run(worker: Worker, world: World) -> None:
