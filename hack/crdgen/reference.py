@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
+from crdgen import http_reasons
 from crdgen.manifest import NAME_RULE
 from crdgen.structural import structural
 from headrace_contract.failures import ACTIONS, Action
@@ -38,6 +39,7 @@ def pages(kinds: Sequence[Kind]) -> Iterator[tuple[str, str]]:
     yield "docs/reference/conditions.md", _conditions()
     yield "docs/reference/reasons.md", _reasons()
     yield "docs/reference/error-classes.md", _error_classes()
+    yield "docs/reference/http-reasons.md", http_reasons.page()
 
 
 def _kind(kind: Kind) -> str:
