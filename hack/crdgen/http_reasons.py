@@ -24,7 +24,7 @@ MEANING: Final[dict[str, str]] = {
     "Unavailable": "Nothing was done; the same request may be sent again after `Retry-After`.",
     "InternalError": "Our fault; the error is in the gateway's log.",
 }
-_NOTE: Final = "<!-- Written by hack/render_crds.py from the errors in gateway/. Do not edit. -->\n"
+_NOTE: Final = "<!-- Written by hack/render_crds.py from gateway/. Do not edit. -->\n"
 _INTRO: Final = """\
 Every refusal by the gateway is a problem document (RFC 9457). `reason` is the constant for
 programs, `title` is for people.

@@ -11,6 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
+import httpx2
+
 from headrace_worker.connect import connect
 from headrace_worker.consume import Worker
 from headrace_worker.profile import Profile
@@ -83,6 +85,14 @@ class Process:
         self.process.kill()
         self.process.wait()
         self._stderr.close()
+
+    async def ready(self):
+        url = f"http://127.0.0.1:{self.health}/readyz"
+        async with httpx2.AsyncClient(trust_env=False) as client:
+            try:
+                return (await client.get(url)).status_code == 200
+            except httpx2.ConnectError:
+                return False
 
     async def ended(self, patience=15):
         return await asyncio.to_thread(self.process.wait, patience)

@@ -14,19 +14,15 @@ from headrace_cli.manifests import load
 pytestmark = pytest.mark.postgres
 
 INPUT = ("--input", '{"topic": "rivers"}')
-CI_SECONDS = 20
 
 
-def test_the_example_answers(headrace, example, record_property):
+def test_the_example_answers(headrace, example):
     program = headrace("dev", str(example), *INPUT)
     assert program.end() == 0, program.err
     answer = json.loads(program.out)
     (pipeline,) = load(example).pipelines
     jsonschema.validate(answer, dict(pipeline.spec.output.schema_))
     assert answer["title"] == "Rivers"
-    record_property("seconds_to_answer", round(program.answered, 2))
-    print(f"headrace dev answered after {program.answered:.2f} s")
-    assert program.answered < CI_SECONDS
 
 
 def test_steps_are_told_in_their_order(headrace, example):

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from uuid import uuid4
 
-import httpx2
 import pytest
 from pydantic import SecretStr
 
@@ -32,17 +31,9 @@ async def test_a_worker_that_is_ready_says_so(served, tmp_path):
     compiled = named(*THREE)
     await served.apply(compiled)
     with Process(served, compiled, tmp_path / "one.log") as worker:
-        async with httpx2.AsyncClient() as client:
-            await until(lambda: ready(client, worker.health), 20)
+        await until(worker.ready, 20)
         worker.process.send_signal(signal.SIGTERM)
         assert await worker.ended() == 0
-
-
-async def ready(client, port):
-    try:
-        return (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
-    except httpx2.ConnectError:
-        return False
 
 
 async def test_a_worker_of_a_pool_that_is_not_there_keeps_asking(served, tmp_path):
