@@ -2,8 +2,8 @@
 PostgreSQL for laptops, tests and evaluation: a real server from a wheel, in a folder of its own.
 
 A shell stands guard over the server: when the pipe from this process closes, whether by `stop` or
-by `kill -9`, it stops the server and throws the folder away if nobody wants it. Two at once share
-nothing.
+by `kill -9`, it stops the server and throws away its sockets, and its data if nobody wants them.
+Two at once share nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 import asyncpg
@@ -29,14 +29,16 @@ from headrace_ledger.errors import LedgerUnavailableError
 from headrace_ledger.migrate import migrate
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
     from types import TracebackType
 
 LOGINS: Final = ("owner", "gateway", "operator")
 
 _SYSTEM_USER: Final = "embedded_postgres"
 _GUARD: Final = (
-    'data=$1; keep=$2; shift 2; "$@" </dev/null & pid=$!; read -r _; '
-    'kill -INT "$pid" 2>/dev/null; wait "$pid"; [ "$keep" = keep ] || rm -rf "$data"'
+    'data=$1; sockets=$2; keep=$3; shift 3; "$@" </dev/null & pid=$!; read -r _; '
+    'kill -INT "$pid" 2>/dev/null; wait "$pid"; rm -rf "$sockets"; '
+    '[ "$keep" = keep ] || rm -rf "$data"'
 )
 _SETTINGS: Final = {
     "fsync": "on",
@@ -123,6 +125,7 @@ class EmbeddedLedger:
                     _GUARD,
                     "guard",
                     str(self._root),
+                    str(self._sockets),
                     "keep" if self._keep else "drop",
                     *self._as_user(command),
                 ],
@@ -242,12 +245,12 @@ def _open_the_way(path: Path) -> None:
             folder.chmod(mode | 0o001)
 
 
-def _run(work: object) -> None:
+def _run(work: Coroutine[Any, Any, None]) -> None:
     failed: list[BaseException] = []
 
     def go() -> None:
         try:
-            asyncio.run(work)  # type: ignore[arg-type]
+            asyncio.run(work)
         except BaseException as exc:  # noqa: BLE001 -- raised again in the caller's thread
             failed.append(exc)
 

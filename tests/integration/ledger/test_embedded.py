@@ -60,17 +60,21 @@ async def test_named_data_is_kept_and_keeps_its_logins(tmp_path):
         await ledger.close()
 
 
-async def test_it_does_not_outlive_its_process_even_a_killed_one():
+async def test_it_does_not_outlive_its_process_even_a_killed_one(tmp_path):
+    tmp_path.chmod(0o755)  # the server's own user walks through it
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", ORPHAN, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        *(sys.executable, "-c", ORPHAN),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
     )
     url = (await process.stdout.readline()).decode().strip()
     assert await answers(url)
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()
     until = time.monotonic() + 20
-    while await answers(url):
-        assert time.monotonic() < until, "the server was left behind"
+    while await answers(url) or list(tmp_path.iterdir()):
+        assert time.monotonic() < until, f"left behind: {list(tmp_path.iterdir())}"
         await asyncio.sleep(0.05)
 
 
