@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import os
 import sys
+import urllib.error
 from pathlib import Path
 
 from gateway_provider import Provider, text
@@ -36,6 +38,36 @@ async def test_the_worker_of_the_documentation_brings_a_run_to_its_end(ledger_se
         assert run["output"] == {"echo": {"topic": "rivers"}, "seen": ["outline"]}
         assert run["usage"]["inputTokens"] == 10
         assert len(provider.asked) == 1
+
+
+class Until:
+    """Says that it is time to end once something holds."""
+
+    def __init__(self, holds):
+        self.holds = holds
+
+    def wait(self, seconds):
+        return self.holds()
+
+
+def test_a_heartbeat_that_reaches_nobody_is_followed_by_the_next(monkeypatch):
+    tree = ast.parse(EXAMPLE.read_text())
+    tree.body = [node for node in tree.body if not isinstance(node, (ast.Expr, ast.While))]
+    monkeypatch.setattr(sys, "argv", [str(EXAMPLE), "http://127.0.0.1:9", "team", "draft", "main"])
+    monkeypatch.setenv("HEADRACE_TOKEN", KEY)
+    worker = {}
+    exec(compile(tree, str(EXAMPLE), "exec"), worker)  # all of it but the work itself
+    asked = []
+
+    def away(verb, body):
+        asked.append((verb, [lease["task"] for lease in body["leases"]]))
+        message = "nobody is there"
+        raise urllib.error.URLError(message)
+
+    worker["ask"] = away
+    worker["HELD"]["t1"] = 3
+    worker["beat"](Until(lambda: len(asked) == 2))
+    assert asked == [("heartbeat", ["t1"])] * 2
 
 
 def test_the_example_stays_small_and_the_guide_names_it():
