@@ -26,7 +26,7 @@ def apiserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
 def ledger_server() -> Iterator[EmbeddedLedger]:
     """Give a migrated PostgreSQL; tests share it, so each works in tenants of its own."""
     # Imported here, so that tests without a ledger need no server from a wheel.
-    from headrace_ledger.embedded import EmbeddedLedger  # noqa: PLC0415
+    from headrace_ledger.embedded import EmbeddedLedger  # noqa: PLC0415 -- see above
 
     with EmbeddedLedger() as server:
         yield server

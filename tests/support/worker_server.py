@@ -87,9 +87,9 @@ def serving(site: Site) -> Iterator[Site]:
                     self.wfile.write(reply.body)
             self.close_connection = reply.cut
 
-        do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = do_PATCH = _any  # noqa: N815
+        do_GET = do_POST = do_PUT = do_HEAD = do_DELETE = do_PATCH = _any  # noqa: N815 -- not ours
 
-        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
+        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002 -- not ours
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
