@@ -17,8 +17,16 @@ async def test_what_failed_is_made_again_when_the_ledger_is_back():
     one.ledger.away = LedgerUnavailableError("away")
     one.applies(make.pipeline(retry={"maxAttempts": 5}))
     await one.settle()
-    looking = asyncio.create_task(loops.every(0.001, lambda: 0.5, loops.count, one.world))
-    await asyncio.sleep(0.02)
+    looks, enough = [], asyncio.Event()
+
+    async def look(world):
+        looks.append(world)
+        if len(looks) == 4:  # three were made to their end, in vain
+            enough.set()
+        await loops.count(world)
+
+    looking = asyncio.create_task(loops.every(0.001, lambda: 0.5, look, one.world))
+    await asyncio.wait_for(enough.wait(), 5)
     assert one.world.queue.depth() == 0
     one.ledger.away = None
     async with asyncio.timeout(5), one.world.queue.take() as key:

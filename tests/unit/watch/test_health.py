@@ -90,11 +90,26 @@ async def test_a_watch_that_never_began_is_blindness_too():
     assert await fresh.complaint() == "a watch hears nothing"
 
 
+async def looked(monkeypatch, pulse, times):
+    """Wait until the keeper has looked so often, which is more than it needs to be sure."""
+    looks, enough, unbegun = [], asyncio.Event(), pulse.unbegun
+
+    def look(wanted):
+        looks.append(wanted)
+        if len(looks) == times:
+            enough.set()
+        return unbegun(wanted)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pulse, "unbegun", look)
+        await asyncio.wait_for(enough.wait(), 5)
+
+
 async def test_a_kind_that_was_overlooked_is_noticed(monkeypatch):
     monkeypatch.setattr(keeper, "LOOK_EVERY", 0.001)
     health, _, _ = await healthy()
     nothing = asyncio.create_task(keeper.overlooked(health, 0.003))
-    await asyncio.sleep(0.02)
+    await looked(monkeypatch, health.pulse, 5)
     assert not nothing.done()
     health.pulse.forget("scaledobjects")
     assert await asyncio.wait_for(nothing, 5) == {"scaledobjects"}
@@ -105,7 +120,7 @@ async def test_a_kind_that_is_not_served_is_not_missed(monkeypatch):
     health, _, _ = await healthy()
     health.world.board.keda = False
     looking = asyncio.create_task(keeper.overlooked(health, 0.003))
-    await asyncio.sleep(0.02)
+    await looked(monkeypatch, health.pulse, 5)
     assert not looking.done()
     assert "/apis/keda.sh/v1alpha1/scaledobjects" not in health.pulse.ages()
     looking.cancel()
