@@ -27,6 +27,7 @@ def row(pipeline: CompiledPipeline, **changes: Any) -> PipelineRow:
         "digest": pipeline.digest,
         "compiled": pipeline.model_dump_json(),
         "service_account": "draft-worker",
+        "service_account_uid": "sa-1",
         "stop_policy": "None",
         "steps": tuple(
             EdgeRow(s.name, s.type, s.pool, tuple(s.depends_on), s.timeout_seconds)

@@ -58,6 +58,7 @@ def pipeline(of: str, *steps: EdgeRow, **changes: Any) -> PipelineRow:
         digest=f"sha256:{name}",
         compiled='{"compiled": true}',
         service_account=f"account-of-{name}",
+        service_account_uid=f"uid-of-account-of-{name}",
         stop_policy="None",
         steps=steps,
         pools=tuple(PoolRow(p, 4, 10, f"object-of-{name}-{p}") for p in pools),

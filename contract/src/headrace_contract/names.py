@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import Final
 
 MANAGED_BY: Final = "headrace"
@@ -29,9 +30,12 @@ HEARTBEAT_SECONDS: Final = 10.0
 MODEL_BODY_BYTES: Final = 4 * 1024 * 1024  # of one model call: a long context is more than a form
 
 
+_MOST: Final = 46
+
+
 def _short(head: str, identity: str) -> str:
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
-    return f"{head[:46].rstrip('-')}-{digest}"
+    return f"{head[:_MOST].rstrip('-')}-{digest}"
 
 
 def pool_name(pipeline: str, pool: str) -> str:
@@ -45,3 +49,11 @@ def pool_name(pipeline: str, pool: str) -> str:
 def pipeline_name(pipeline: str) -> str:
     """Return the name of what a pipeline owns once: ServiceAccount, NetworkPolicy, ConfigMap."""
     return _short(pipeline, pipeline)
+
+
+def may_be_pipeline_name(name: str) -> bool:
+    """Say whether `pipeline_name` may have given this name; of a long one only its form is left."""
+    head, _, digest = name.rpartition("-")
+    if len(head) < _MOST - 6:  # that of a longer name, cut, has lost no more than a few hyphens
+        return pipeline_name(head) == name
+    return re.fullmatch("[0-9a-f]{6}", digest) is not None

@@ -7,11 +7,13 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from headrace_contract.compiled import CompiledPipeline
+from headrace_contract.names import may_be_pipeline_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable, Sequence
 
     from headrace_gateway.clock import Clock
+    from headrace_gateway.identity.caller import Account
     from headrace_ledger.declared import PipelineRecord, PoolRecord
 
 K = TypeVar("K", bound="Hashable")
@@ -88,7 +90,8 @@ class PoolBook:
         self._ledger = ledger
         self._clock = clock
         self._by_name: dict[tuple[str, str, str], PoolRecord] = {}
-        self._accounts: dict[str, set[str]] = {}
+        self._workers: dict[tuple[str, str, str], int] = {}
+        self._names: set[tuple[str, str]] = set()
         self._read_at = float("-inf")
         self._reading = asyncio.Lock()
 
@@ -99,12 +102,19 @@ class PoolBook:
             await self._refresh(POOLS_AGAIN_SECONDS)
         return self._by_name.get(key)
 
-    async def is_worker(self, namespace: str, name: str, uid: str) -> bool:
-        """Say whether a ServiceAccount is some pipeline's own."""
+    async def pipeline_of(self, tenant: str, account: Account) -> int | None:
+        """Return the ledger's id of the pipeline whose workers run as this very account."""
         await self._refresh(POOLS_SECONDS)
-        if not self._accounts.get(namespace, set()) & {name, uid}:
+        key = (tenant, account.namespace, account.uid)
+        if key not in self._workers and self.is_workers_name(account):
             await self._refresh(POOLS_AGAIN_SECONDS)
-        return bool(self._accounts.get(namespace, set()) & {name, uid})
+        return self._workers.get(key)
+
+    def is_workers_name(self, account: Account) -> bool:
+        """Say whether an account has a name that only workers have, be it an old one of them."""
+        return may_be_pipeline_name(account.name) or (
+            (account.namespace, account.name) in self._names
+        )
 
     async def all(self) -> list[PoolRecord]:
         await self._refresh(POOLS_SECONDS)
@@ -119,11 +129,13 @@ class PoolBook:
                 return
             now = self._clock.monotonic()
             pools = await self._ledger.pools()
-            accounts: dict[str, set[str]] = {}
-            for pool in pools:
-                accounts.setdefault(pool.namespace, set()).add(pool.service_account)
             self._by_name = {(pool.namespace, pool.pipeline, pool.pool): pool for pool in pools}
-            self._accounts = accounts
+            self._workers = {
+                (pool.tenant, pool.namespace, pool.service_account_uid): pool.pipeline_id
+                for pool in pools
+                if pool.service_account_uid
+            }
+            self._names = {(pool.namespace, pool.service_account) for pool in pools}
             self._read_at = now
 
 

@@ -62,6 +62,8 @@ class PipelineRow:
     digest: str
     compiled: str
     service_account: str
+    service_account_uid: str
+    """Empty while there is no such account: then nobody works for the pipeline."""
     stop_policy: str
     steps: tuple[EdgeRow, ...]
     pools: tuple[PoolRow, ...]
@@ -101,11 +103,14 @@ class PoolRecord:
 
     tenant: str
     pool_id: int
+    pipeline_id: int
+    """The ledger's own; it names one object of that name, as its UID does."""
     pipeline_uid: str
     namespace: str
     pipeline: str
     pool: str
     service_account: str
+    service_account_uid: str
     scaled_object: str
     concurrency_per_worker: int
     max_replicas: int

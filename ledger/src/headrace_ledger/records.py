@@ -144,9 +144,16 @@ class LeaseRecord:
 
 @dataclass(frozen=True, slots=True)
 class HeldLease:
+    """A lease that somebody says is theirs.
+
+    Here and below, `pipeline` is the ledger's id of the one that its worker belongs to: a task of
+    another one is as good as not there. None asks for no such check.
+    """
+
     tenant: str
     task: UUID
     fence: int
+    pipeline: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +169,7 @@ class Completion:
     skipped: bool = False
     next_key_hash: bytes | None = None
     step_types: tuple[str, ...] = ()
+    pipeline: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +200,7 @@ class Failure:
     action: str
     jitter: float
     delay_seconds: float | None = None
+    pipeline: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +220,7 @@ class Release:
     request_id: str
     worker: str
     reason: str = "Interrupted"
+    pipeline: int | None = None
 
 
 # ---- models -------------------------------------------------------------------------------------

@@ -58,6 +58,7 @@ class Rows(Verbs):
             row.digest,
             row.compiled,
             row.service_account,
+            row.service_account_uid,
             row.stop_policy,
             row.max_concurrent_runs,
             row.max_attempts,

@@ -74,6 +74,7 @@ class Tasks(Verbs):
             [_by(c) for c in completions],
             *columns(completions, "output", "skipped", "next_key_hash"),
             [",".join(c.step_types) for c in completions],
+            *columns(completions, "pipeline"),
         )
         by_n = {row[0]: row for row in rows}
         return [_completed(by_n[n]) for n in range(1, len(completions) + 1)]
@@ -88,6 +89,7 @@ class Tasks(Verbs):
             *columns(failures, "tenant", "task", "fence"),
             [_by(f) for f in failures],
             *columns(failures, "action", "error_class", "message", "jitter", "delay_seconds"),
+            *columns(failures, "pipeline"),
         )
         return _settled(rows)
 
@@ -106,6 +108,7 @@ class Tasks(Verbs):
             [None] * n,
             [0.0] * n,
             [None] * n,
+            *columns(releases, "pipeline"),
         )
         return [_as_released(s) for s in _settled(rows)]
 
@@ -114,7 +117,9 @@ class Tasks(Verbs):
         return await each(leases, self._heartbeat, lambda _, __: BeatOutcome.LOST.value)
 
     async def _heartbeat(self, leases: Sequence[HeldLease]) -> list[str]:
-        rows = await self._caller.rows("heartbeat", *columns(leases, "tenant", "task", "fence"))
+        rows = await self._caller.rows(
+            "heartbeat", *columns(leases, "tenant", "task", "fence", "pipeline")
+        )
         by_n: dict[int, str] = {row[0]: row[1] for row in rows}
         return [by_n[n] for n in range(1, len(leases) + 1)]
 

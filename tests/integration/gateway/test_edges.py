@@ -9,7 +9,7 @@ import uuid
 import pytest
 
 from gateway_scene import Callers, Names, scene
-from headrace_gateway.identity.caller import Account, Caller
+from headrace_gateway.identity.caller import Caller
 
 ALL = frozenset({"submit", "read", "operate", "work"})
 PROBLEM = "application/problem+json"
@@ -164,15 +164,12 @@ async def test_without_credentials_nobody_is_let_in(door):
 
 
 def callers(names: Names) -> dict[str, Caller]:
-    worker = Account(names.namespace, "draft-worker", "uid-w")
-    other = Account(names.namespace, "other-worker", "uid-o")
     return {
         "dev-key": Caller("dev", names.tenant, ALL, platform=True),
         "reader": Caller("r", names.tenant, frozenset({"read"})),
         "submitter": Caller("s", names.tenant, frozenset({"submit"})),
         "stranger": Caller("x", "somebody-else", ALL),
-        "worker": Caller("w", names.tenant, frozenset({"work"}), worker),
-        "other-worker": Caller("o", names.tenant, frozenset({"work"}), other),
+        "worker": Caller("w", names.tenant, frozenset({"work"}), pipeline=-1),
     }
 
 
@@ -227,17 +224,6 @@ RIGHTS = {
 async def test_rights(shared, who, method, path, status):
     body = {"content": b"{}"} if method == "POST" else {}
     answer = await shared.http.request(method, shared.runs + path, headers=as_(who), **body)
-    assert answer.status_code == status
-
-
-WORKERS = {"its own worker": ("worker", 200), "another's": ("other-worker", 404)}
-WORKERS |= {"a stranger's": ("stranger", 404), "a client": ("reader", 403)}
-
-
-@pytest.mark.parametrize(("who", "status"), WORKERS.values(), ids=WORKERS)
-async def test_a_pool_gives_work_to(shared, who, status):
-    body = shared.wish("c-1")
-    answer = await shared.http.post("/v1/work/claim", json=body, headers=as_(who))
     assert answer.status_code == status
 
 

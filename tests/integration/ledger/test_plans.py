@@ -25,11 +25,11 @@ SET client_min_messages = log;
 SET ROLE headrace_gateway;
 """
 CLAIM = "SELECT * FROM headrace.claim($1, $2, $3, $4, $5, $6, $7)"
-COMPLETE = "SELECT * FROM headrace.complete($1, $2, $3, $4, $5, $6, $7, $8)"
+COMPLETE = "SELECT * FROM headrace.complete($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 TABLES = ("tasks", "runs", "inputs")
 ANALYZE = f"ANALYZE {', '.join(f'headrace.{table}' for table in TABLES)}"
-FAIL = "SELECT * FROM headrace.fail($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-BEAT = "SELECT * FROM headrace.heartbeat($1, $2, $3)"
+FAIL = "SELECT * FROM headrace.fail($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)"
+BEAT = "SELECT * FROM headrace.heartbeat($1, $2, $3, $4)"
 
 
 def nodes(plan):
@@ -81,12 +81,16 @@ async def run_one(con, house, pool):
     tenant, key = [house.tenant], [make.key()]
     [lease] = await con.fetch(CLAIM, tenant, [pool], ["w/1"], [1], [1], [""], key)
     task, fence = [lease["task"]], [lease["fence"]]
-    await con.fetch(BEAT, tenant, task, fence)
-    failed = await con.fetch(FAIL, tenant, task, fence, ["w/f"], ["Retry"], ["x"], ["y"], [0], [0])
+    mine = [await con.fetchval("SELECT pipeline FROM headrace.pools WHERE id = $1", pool)]
+    await con.fetch(BEAT, tenant, task, fence, mine)
+    why = (["Retry"], ["x"], ["y"], [0], [0])
+    failed = await con.fetch(FAIL, tenant, task, fence, ["w/f"], *why, mine)
     assert failed[0]["outcome"] == "Retry"
     [lease] = await con.fetch(CLAIM, tenant, [pool], ["w/3"], [1], [1], [""], [make.key()])
     task, fence = [lease["task"]], [lease["fence"]]
-    done = await con.fetch(COMPLETE, tenant, task, fence, ["w/2"], ["1"], [False], [None], [""])
+    done = await con.fetch(
+        COMPLETE, tenant, task, fence, ["w/2"], ["1"], [False], [None], [""], mine
+    )
     assert done[0]["outcome"] == "Done"
     for look in ("run($1, $2)", "steps_of($1, $2)", "events($1, $2, 0, 9)", "cancel($1, $2)"):
         assert await con.fetch(f"SELECT * FROM headrace.{look}", house.tenant, lease["run"])

@@ -169,6 +169,33 @@ async def test_what_is_as_wanted_costs_nothing():
     assert cluster.writes == before
 
 
+async def test_the_ledger_knows_the_account_by_its_uid():
+    cluster, ledger, plan = MemoryCluster(), MemoryLedger(), make.plan()
+    name = plan.ledger.service_account
+
+    async def told(children):
+        await execute(plan, children, cluster, ledger)
+        return ledger.pipeline_rows[plan.ledger.compiled.uid].service_account_uid
+
+    def there():
+        return cluster.find("ServiceAccount", "team-a", name)
+
+    first = await told(Children(()))
+    assert first == there()["metadata"]["uid"]
+    assert await told(Children([there()])) == first  # observed, and not written again
+    cluster.user_deletes("ServiceAccount", "team-a", name)
+    second = await told(Children(()))
+    assert second == there()["metadata"]["uid"] != first
+
+
+async def test_without_its_account_nobody_works_for_a_pipeline():
+    cluster, ledger, plan = MemoryCluster(), MemoryLedger(), make.plan()
+    cluster.failures = [ClusterUnavailableError("away")]
+    with pytest.raises(ClusterUnavailableError):
+        await execute(plan, Children(()), cluster, ledger)
+    assert ledger.pipeline_rows[plan.ledger.compiled.uid].service_account_uid == ""
+
+
 async def test_what_is_in_no_plan_goes_unless_it_drains():
     cluster = MemoryCluster()
     both = make.plan(pools=[{"name": "writers"}, {"name": "old"}])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import httpx2 as httpx
@@ -11,12 +12,15 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from headrace_contract.names import pipeline_name
 from headrace_gateway.clock import Clock
 from headrace_gateway.errors import UnauthenticatedError, UnavailableError
 from headrace_gateway.identity.cluster import ApiServer, ClusterSecrets
 from headrace_gateway.identity.keys import ClusterKeys
 from headrace_gateway.identity.service_account import ServiceAccountIdentity
 from headrace_gateway.models.ports import SecretMissingError
+from headrace_gateway.pools import PoolBook
+from headrace_ledger.declared import PoolRecord
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 OURS, THEIRS = (rsa.generate_private_key(65537, 2048) for _ in range(2))
@@ -38,7 +42,10 @@ def claims(**changes):
         "nbf": now,
         "kubernetes.io": {
             "namespace": changes.pop("namespace", "team-a"),
-            "serviceaccount": {"name": changes.pop("name", "draft-worker"), "uid": "sa-1"},
+            "serviceaccount": {
+                "name": changes.pop("name", "draft-worker"),
+                "uid": changes.pop("uid", "sa-1"),
+            },
             "pod": {"name": "p-1", "uid": changes.pop("pod", "pod-1")},
         },
         **changes,
@@ -82,9 +89,17 @@ class Api:
         return sum("tokenreviews" in path for path in self.calls)
 
 
-class Pools:
-    async def is_worker(self, namespace, name, uid):
-        return name == "draft-worker"
+class Rows:
+    """The ledger's pools: one pipeline, and the account that works for it."""
+
+    def __init__(self) -> None:
+        self.rows = [
+            PoolRecord("acme", 7, 5, "uid-1", "team-a", "draft", "main", "draft-worker", "sa-1",
+                       "draft-main", 1, 1, held=False, draining=False)
+        ]  # fmt: skip
+
+    async def pools(self):
+        return self.rows
 
 
 class Tenants:
@@ -100,9 +115,11 @@ class Setting:
         server = ApiServer("https://api", tmp_path / "token", None, httpx.MockTransport(self.api))
         clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: self.time)  # noqa: TID251 -- tokens are real
         self.secrets = ClusterSecrets(server, "headrace-system", clock.monotonic)
+        self.rows = Rows()
         self.identity = ServiceAccountIdentity(
-            ClusterKeys(server, clock.monotonic), server, Tenants(), Pools(), clock
-        )
+            ClusterKeys(server, clock.monotonic), server, Tenants(), PoolBook(self.rows, clock),
+            clock,
+        )  # fmt: skip
 
     async def who(self, text: str):
         return await self.identity.authenticate({"authorization": f"Bearer {text}"})
@@ -116,14 +133,35 @@ def setting(tmp_path):
 async def test_a_pools_own_account_works_and_does_nothing_else(setting):
     caller = await setting.who(token())
     assert (caller.tenant, caller.scopes) == ("acme", {"work"})
-    assert caller.works_for("team-a", "draft-worker")
-    assert caller.works_for("team-a", "sa-1")
-    assert not caller.works_for("team-b", "draft-worker")
-    assert not caller.works_for("team-a", "other")
+    assert caller.works_for(5)
+    assert not caller.works_for(6)
 
 
-async def test_other_accounts_of_a_tenant_submit_and_read(setting):
-    caller = await setting.who(token(name="app"))
+NOBODYS = {
+    "of the name, made by somebody else": {"uid": "sa-0"},
+    "of a pipeline that is gone": {"name": pipeline_name("essay"), "uid": "sa-3"},
+    "of one with a long name": {"name": pipeline_name("essay" * 12), "uid": "sa-4"},
+}
+
+
+@pytest.mark.parametrize("account", NOBODYS.values(), ids=NOBODYS)
+async def test_an_account_for_workers_opens_nothing_that_is(setting, account):
+    caller = await setting.who(token(**account))
+    assert (caller.tenant, caller.scopes, caller.pipeline) == ("acme", frozenset(), None)
+
+
+async def test_a_workers_token_opens_nothing_when_its_pipeline_is_made_anew(setting):
+    assert (await setting.who(token())).pipeline == 5
+    setting.rows.rows = [replace(setting.rows.rows[0], pipeline_id=6, service_account_uid="sa-2")]
+    setting.time += 6
+    assert (await setting.who(token())).scopes == frozenset()
+    new = await setting.who(token(uid="sa-2", pod="pod-2"))
+    assert (new.pipeline, new.scopes) == (6, {"work"})
+
+
+@pytest.mark.parametrize("name", ["app", "ci-facade", "x-abcdef"])
+async def test_other_accounts_of_a_tenant_submit_and_read(setting, name):
+    caller = await setting.who(token(name=name, uid="sa-9"))
     assert (caller.tenant, caller.scopes) == ("acme", {"submit", "read"})
 
 

@@ -15,12 +15,13 @@ from headrace_contract.protocol import (
     Held,
     Slot,
 )
-from headrace_gateway.work.items import MAX_DELAY_SECONDS, completion, failure, held, plain
+from headrace_gateway.work.items import MAX_DELAY_SECONDS, Whose, completion, failure, held, plain
 from headrace_gateway.work.leases import Leases, lease_json
 from headrace_gateway.work.tasks import MOST, Known, Tasks
 from headrace_ledger.records import LeaseRecord
 
 TASK = UUID("0198c0de-0000-7000-8000-000000000001")
+ACME = Whose("acme", 5)
 RUN = UUID("0198c0de-0000-7000-8000-000000000002")
 
 
@@ -70,7 +71,7 @@ REQUEST = CompleteRequest(request_id="r", worker="w", items=[CompleteItem(task="
 
 
 def completed(**changes):
-    return completion("acme", REQUEST, CompleteItem(**{"task": str(TASK), "fence": 1, **changes}))
+    return completion(ACME, REQUEST, CompleteItem(**{"task": str(TASK), "fence": 1, **changes}))
 
 
 def test_an_output_is_kept_as_json():
@@ -101,14 +102,14 @@ def test_a_next_slot_must_be_a_hash():
 
 @pytest.mark.parametrize("item", [("x", 1), ("", 1), (str(TASK), -1), (str(TASK), 2**63)])
 def test_a_task_that_cannot_exist_is_nothing(item):
-    assert held("acme", Held(task=item[0], fence=item[1])) is None
+    assert held(ACME, Held(task=item[0], fence=item[1])) is None
 
 
 @pytest.mark.parametrize("error_class", ErrorClass)
 def test_every_class_has_its_action(error_class):
     item = FailItem(task=str(TASK), fence=1, error_class=error_class, retry_after_seconds=1e9)
     request = FailRequest(request_id="r", worker="w", items=[item])
-    record = failure("acme", request, item, 0.5)
+    record = failure(ACME, request, item, 0.5)
     assert record.action == ACTIONS[error_class].value
     assert record.delay_seconds == MAX_DELAY_SECONDS
 
@@ -124,11 +125,11 @@ def test_a_message_is_made_storable(given, want):
 
 def test_what_is_remembered_of_leases_is_bounded_and_knows_the_fence():
     tasks = Tasks()
-    tasks.add(lease())
-    assert tasks.find(TASK, 3) == Known("acme", RUN, "write", 3)
+    tasks.add(lease(), 5)
+    assert tasks.find(TASK, 3) == Known("acme", 5, RUN, "write", 3)
     assert tasks.find(TASK, 2) is None
     for number in range(MOST):
-        tasks.add(lease(task=UUID(int=number)))
+        tasks.add(lease(task=UUID(int=number)), 5)
     assert tasks.find(TASK, 3) is None
     assert tasks.end(UUID(int=5), 3) is not None
     assert tasks.end(UUID(int=5), 3) is None

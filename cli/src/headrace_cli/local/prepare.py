@@ -179,6 +179,7 @@ def pipeline_row(compiled: CompiledPipeline, stop_policy: str) -> PipelineRow:
         digest=compiled.digest,
         compiled=compiled.model_dump_json(),
         service_account=pipeline_name(compiled.name),
+        service_account_uid="",
         stop_policy=stop_policy,
         steps=tuple(
             EdgeRow(s.name, s.type, s.pool, tuple(s.depends_on), s.timeout_seconds)

@@ -19,7 +19,7 @@ SCOPES: Final = frozenset({SUBMIT, READ, OPERATE})
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A ServiceAccount; for workers it must be the one of the pool that they work for."""
+    """A ServiceAccount; one that was made anew under its name has another UID."""
 
     namespace: str
     name: str
@@ -28,13 +28,16 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A verified caller. `platform` may act for every tenant; `tenant` is then only a default."""
+    """A verified caller. `platform` may act for every tenant; `tenant` is then only a default.
+
+    `pipeline` is the ledger's id of the one that a worker belongs to; only `dev` belongs to none.
+    """
 
     subject: str
     tenant: str | None
     scopes: frozenset[str]
-    account: Account | None = None
     platform: bool = False
+    pipeline: int | None = None
 
     def need(self, *scopes: str) -> None:
         """Refuse a caller with none of these scopes, before anything is looked up."""
@@ -47,14 +50,9 @@ class Caller:
     def sees(self, tenant: str) -> bool:
         return self.platform or self.tenant == tenant
 
-    def works_for(self, namespace: str, service_account: str) -> bool:
-        """Say whether a worker with this identity belongs to a pool; without account, to any."""
-        if self.account is None:
-            return True
-        return self.account.namespace == namespace and service_account in (
-            self.account.uid,
-            self.account.name,
-        )
+    def works_for(self, pipeline: int | None) -> bool:
+        """Say whether a worker with this identity belongs to a pipeline."""
+        return self.pipeline is None or self.pipeline == pipeline
 
 
 class Identity(Protocol):

@@ -138,13 +138,16 @@ class ServiceAccountIdentity:
     async def _caller(self, account: Account) -> Caller:
         subject = f"serviceaccount:{account.namespace}/{account.name}"
         if (account.namespace, account.name) == (SYSTEM_NAMESPACE, ADMIN_SERVICE_ACCOUNT):
-            return Caller(subject, None, SCOPES, account, platform=True)
+            return Caller(subject, None, SCOPES, platform=True)
         tenant = await self._tenants.get(account.namespace)
         if tenant is None:
             raise UnauthenticatedError
-        if await self._pools.is_worker(account.namespace, account.name, account.uid):
-            return Caller(subject, tenant, frozenset({WORK}), account)
-        return Caller(subject, tenant, frozenset({SUBMIT, READ}), account)
+        pipeline = await self._pools.pipeline_of(tenant, account)
+        if pipeline is not None:
+            return Caller(subject, tenant, frozenset({WORK}), pipeline=pipeline)
+        if self._pools.is_workers_name(account):  # of a pipeline that is gone, or not there yet
+            return Caller(subject, tenant, frozenset())
+        return Caller(subject, tenant, frozenset({SUBMIT, READ}))
 
 
 def _unverified(token: str) -> dict[str, Any]:

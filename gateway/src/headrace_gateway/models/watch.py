@@ -101,6 +101,10 @@ class Calls:
         for live in tuple(self._by_run.get(run, ())):
             live.cut(BeatOutcome.CANCELLED)
 
+    def doubted(self, task: UUID) -> None:
+        """Look at once after the calls of a task whose lease somebody has found to be over."""
+        self.happened([live.lease.run for live in self._by_task.get(task, ()) if live.lease])
+
     def happened(self, runs: Iterable[UUID]) -> None:
         """Look at once after the calls of these runs; another gateway may have cancelled them."""
         mine = {run for run in runs if run in self._by_run}

@@ -58,7 +58,7 @@ class ClaimRoute:
         )
         leases, written = await self._ask(request, wish, wanted)
         for lease in leases:
-            self._tasks.add(lease)
+            self._tasks.add(lease, pool.pipeline_id)
         self._world.wakes.tell((), {lease.run for lease in leases}, going_on=True)
         return json_answer(b'{"leases":[' + b",".join(written) + b"]}")
 
@@ -87,11 +87,7 @@ class ClaimRoute:
 
     async def _pool(self, caller: Caller, wanted: ClaimRequest) -> PoolRecord:
         pool = await self._world.pools.find(wanted.namespace, wanted.pipeline, wanted.pool)
-        if (
-            pool is None
-            or not caller.sees(pool.tenant)
-            or not caller.works_for(pool.namespace, pool.service_account)
-        ):
+        if pool is None or not caller.sees(pool.tenant) or not caller.works_for(pool.pipeline_id):
             raise NotFoundError
         return pool
 

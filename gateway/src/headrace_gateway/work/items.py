@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
@@ -36,13 +37,24 @@ def task_id(task: str, fence: int) -> UUID | None:
         return None
 
 
-def held(tenant: str, item: Held) -> HeldLease | None:
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """Whose tasks a worker may speak of: its tenant's, and its pipeline's if it has one."""
+
+    tenant: str
+    pipeline: int | None = None
+
+    def has(self, tenant: str, pipeline: int | None) -> bool:
+        return self.tenant == tenant and self.pipeline in (None, pipeline)
+
+
+def held(whose: Whose, item: Held) -> HeldLease | None:
     task = task_id(item.task, item.fence)
-    return None if task is None else HeldLease(tenant, task, item.fence)
+    return None if task is None else HeldLease(whose.tenant, task, item.fence, whose.pipeline)
 
 
 def completion(
-    tenant: str, request: CompleteRequest, item: CompleteItem
+    whose: Whose, request: CompleteRequest, item: CompleteItem
 ) -> Completion | str | None:
     """Return the record, what is wrong with the item, or None for a task that cannot exist."""
     task = task_id(item.task, item.fence)
@@ -58,7 +70,7 @@ def completion(
         except ValueError:
             return "`next.keyHash` must be a SHA-256 in 64 hex digits."
     return Completion(
-        tenant=tenant,
+        tenant=whose.tenant,
         task=task,
         fence=item.fence,
         request_id=request.request_id,
@@ -67,16 +79,17 @@ def completion(
         skipped=item.skipped,
         next_key_hash=next_key,
         step_types=tuple(request.step_types),
+        pipeline=whose.pipeline,
     )
 
 
-def failure(tenant: str, request: FailRequest, item: FailItem, jitter: float) -> Failure | None:
+def failure(whose: Whose, request: FailRequest, item: FailItem, jitter: float) -> Failure | None:
     task = task_id(item.task, item.fence)
     if task is None:
         return None
     delay = item.retry_after_seconds
     return Failure(
-        tenant=tenant,
+        tenant=whose.tenant,
         task=task,
         fence=item.fence,
         request_id=request.request_id,
@@ -86,14 +99,23 @@ def failure(tenant: str, request: FailRequest, item: FailItem, jitter: float) ->
         action=ACTIONS[item.error_class].value,
         jitter=jitter,
         delay_seconds=None if delay is None else min(delay, MAX_DELAY_SECONDS),
+        pipeline=whose.pipeline,
     )
 
 
-def release(tenant: str, request: ReleaseRequest, item: Held) -> Release | None:
+def release(whose: Whose, request: ReleaseRequest, item: Held) -> Release | None:
     task = task_id(item.task, item.fence)
     if task is None:
         return None
-    return Release(tenant, task, item.fence, request.request_id, request.worker, request.reason)
+    return Release(
+        tenant=whose.tenant,
+        task=task,
+        fence=item.fence,
+        request_id=request.request_id,
+        worker=request.worker,
+        reason=request.reason,
+        pipeline=whose.pipeline,
+    )
 
 
 def document(value: Any) -> str:

@@ -32,7 +32,7 @@ from headrace_gateway.edge.route import route
 from headrace_gateway.errors import ForbiddenError, InvalidError
 from headrace_gateway.identity.caller import WORK
 from headrace_gateway.work.claim import ClaimRoute
-from headrace_gateway.work.items import completion, failure, held, release, task_id
+from headrace_gateway.work.items import Whose, completion, failure, held, release, task_id
 from headrace_gateway.work.leases import Leases
 from headrace_gateway.work.settle import Settling
 from headrace_gateway.work.tasks import Tasks
@@ -75,9 +75,9 @@ class WorkRoutes:
         ]
 
     async def heartbeat(self, request: Request) -> Response:
-        tenant, asked = await self._read(request, HeartbeatRequest)
+        whose, asked = await self._read(request, HeartbeatRequest)
         outcomes = await settle(
-            [held(tenant, item) for item in asked.leases], self._settling.beat, "Lost"
+            [held(whose, item) for item in asked.leases], self._settling.beat, "Lost"
         )
         answers = [
             BeatAnswer(task=item.task, fence=item.fence, outcome=BeatOutcome(outcome))
@@ -86,8 +86,8 @@ class WorkRoutes:
         return model_answer(HeartbeatResponse(leases=answers, lease_seconds=LEASE_SECONDS))
 
     async def complete(self, request: Request) -> Response:
-        tenant, asked = await self._read(request, CompleteRequest)
-        records = [completion(tenant, asked, item) for item in asked.items]
+        whose, asked = await self._read(request, CompleteRequest)
+        records = [completion(whose, asked, item) for item in asked.items]
         outcomes = await settle(
             [record if isinstance(record, Completion) else None for record in records],
             self._settling.complete,
@@ -114,10 +114,10 @@ class WorkRoutes:
         return head[:-1] + b',"next":' + lease + b"}"
 
     async def fail(self, request: Request) -> Response:
-        tenant, asked = await self._read(request, FailRequest)
+        whose, asked = await self._read(request, FailRequest)
         jitter = [fraction(self._world.chance) for _ in asked.items]
         records = [
-            failure(tenant, asked, item, each)
+            failure(whose, asked, item, each)
             for item, each in zip(asked.items, jitter, strict=True)
         ]
         outcomes = await settle(records, self._settling.fail, None)
@@ -132,8 +132,8 @@ class WorkRoutes:
         return model_answer(FailResponse(items=answers))
 
     async def release(self, request: Request) -> Response:
-        tenant, asked = await self._read(request, ReleaseRequest)
-        records = [release(tenant, asked, item) for item in asked.items]
+        whose, asked = await self._read(request, ReleaseRequest)
+        records = [release(whose, asked, item) for item in asked.items]
         outcomes = await settle(records, self._settling.release, None)
         answers = [
             ReleaseAnswer(
@@ -149,14 +149,14 @@ class WorkRoutes:
 
     async def progress(self, request: Request) -> Response:
         """Show text to who listens here; what this gateway does not know of is dropped."""
-        tenant, asked = await self._read(request, ProgressRequest)
+        whose, asked = await self._read(request, ProgressRequest)
         task = task_id(asked.task, asked.fence)
         known = None if task is None else self._tasks.find(task, asked.fence)
-        if known is not None and known.tenant == tenant:
+        if known is not None and whose.has(known.tenant, known.pipeline):
             self._world.deltas.add(known.run, known.step, asked.text, "progress")
         return Response(status_code=204)
 
-    async def _read(self, request: Request, model: type[M]) -> tuple[str, M]:
+    async def _read(self, request: Request, model: type[M]) -> tuple[Whose, M]:
         caller = await self._world.identity.authenticate(request.headers)
         caller.need(WORK)
         if caller.tenant is None:
@@ -170,7 +170,7 @@ class WorkRoutes:
         if wrong:
             msg = f"The body {wrong}."
             raise InvalidError(msg)
-        return caller.tenant, validated(model, value)
+        return Whose(caller.tenant, caller.pipeline), validated(model, value)
 
 
 async def settle(

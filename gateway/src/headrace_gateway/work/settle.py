@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from headrace_contract.protocol import BeatOutcome
+from headrace_contract.protocol import BeatOutcome, CompleteOutcome
 from headrace_gateway.batch import Batcher
 from headrace_gateway.errors import GatewayError
 from headrace_ledger.errors import LedgerError
@@ -45,28 +45,30 @@ class Settling:
     async def beat(self, leases: Sequence[HeldLease]) -> list[str]:
         outcomes = await self._beats.put(leases)
         for lease, outcome in zip(leases, outcomes, strict=True):
-            if outcome != BeatOutcome.HELD:
+            if outcome == BeatOutcome.LOST:
+                self._world.calls.doubted(lease.task)
+            elif outcome != BeatOutcome.HELD:
                 self._world.calls.cut_task(lease.task, lease.fence)
         return outcomes
 
     async def complete(self, items: Sequence[Completion]) -> list[Completed]:
         outcomes = await self._completions.put(items)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._over(item.task, item.fence, outcome)
+            self._settled(item.task, item.fence, outcome)
             if outcome.next is not None:
-                self._tasks.add(outcome.next)
+                self._tasks.add(outcome.next, item.pipeline)
         return outcomes
 
     async def fail(self, items: Sequence[Failure]) -> list[Settled]:
         outcomes = await self._failures.put(items)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._over(item.task, item.fence, outcome)
+            self._settled(item.task, item.fence, outcome)
         return outcomes
 
     async def release(self, items: Sequence[Release]) -> list[Settled]:
         outcomes = await self._releases.put(items)
         for item, outcome in zip(items, outcomes, strict=True):
-            self._over(item.task, item.fence, outcome)
+            self._settled(item.task, item.fence, outcome)
         return outcomes
 
     def hand_back(self, leases: Sequence[LeaseRecord], wish: ClaimWish) -> None:
@@ -89,9 +91,14 @@ class Settling:
         with suppress(LedgerError, GatewayError):
             await self.release(items)
 
-    def _over(self, task: UUID, fence: int, outcome: Completed | Settled) -> None:
+    def _settled(self, task: UUID, fence: int, said: Completed | Settled) -> None:
         """End what still hangs on this fence, and wake who waits for what it made possible."""
+        if said.outcome == CompleteOutcome.INVALID:
+            return  # nothing has happened: the lease stands
+        if said.outcome == CompleteOutcome.STALE:  # anybody can be told so, of any task
+            self._world.calls.doubted(task)
+            return
         self._world.calls.cut_task(task, fence)
         known = self._tasks.end(task, fence)
         runs = () if known is None else (known.run,)
-        self._world.wakes.tell(outcome.pool_ids, runs, going_on=not outcome.run_finished)
+        self._world.wakes.tell(said.pool_ids, runs, going_on=not said.run_finished)

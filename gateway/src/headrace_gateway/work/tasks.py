@@ -16,9 +16,10 @@ MOST: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """A lease's run and step."""
+    """A lease's run and step, and the pipeline that they are of."""
 
     tenant: str
+    pipeline: int | None
     run: UUID
     step: str
     fence: int
@@ -30,8 +31,8 @@ class Tasks:
     def __init__(self) -> None:
         self._known: OrderedDict[UUID, Known] = OrderedDict()
 
-    def add(self, lease: LeaseRecord) -> None:
-        self._known[lease.task] = Known(lease.tenant, lease.run, lease.step, lease.fence)
+    def add(self, lease: LeaseRecord, pipeline: int | None) -> None:
+        self._known[lease.task] = Known(lease.tenant, pipeline, lease.run, lease.step, lease.fence)
         self._known.move_to_end(lease.task)
         while len(self._known) > MOST:
             self._known.popitem(last=False)

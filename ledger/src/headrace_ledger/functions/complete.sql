@@ -1,10 +1,11 @@
 -- Steps that ended well, of many runs and tenants: checkpoint, next tasks and events in one transaction.
 -- With a key for it, the run's next task of the same pool is leased at once and comes back with the answer.
 -- A retried complete finds its stored answer although the fence is spent.
+-- To a caller of another pipeline (NULL: of none) a task is as good as not there.
 -- Lock and read, decide in arrays, write with one statement per table: cheap for one step and for a hundred.
 CREATE OR REPLACE FUNCTION headrace.complete(
   p_tenant text[], p_task uuid[], p_fence bigint[], p_by text[], p_output text[], p_skipped boolean[],
-  p_next_key bytea[], p_types text[]
+  p_next_key bytea[], p_types text[], p_pipeline bigint[]
 ) RETURNS TABLE (n bigint, outcome text, finished boolean, pools bigint[],
                  tenant text, task uuid, fence bigint, run uuid, step text, pool bigint, attempt smallint,
                  key_hash bytea, digest text, input text, steps text[], outputs text[], traceparent text,
@@ -101,11 +102,11 @@ BEGIN
     FOR k IN 1 .. cardinality(v_ns) LOOP
       m := v_ns[k];
       j := array_position(ts.id, p_task[m]);
-      IF j IS NULL THEN
+      r := array_position(rs.id, ts.run[j]);
+      IF j IS NULL OR rs.pipeline[r] <> p_pipeline[m] THEN
         v_outcomes[k] := 'Stale';
         CONTINUE;
       END IF;
-      r := array_position(rs.id, ts.run[j]);
       v_places[k] := r;
       IF ts.finished_by[j] = p_by[m] THEN
         v_outcomes[k] := ts.answer[j];

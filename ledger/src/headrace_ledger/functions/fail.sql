@@ -1,7 +1,8 @@
 -- Attempts that did not succeed, of many tenants; each item has its own outcome.
+-- To a caller of another pipeline (NULL: of none) a task is as good as not there.
 CREATE OR REPLACE FUNCTION headrace.fail(
   p_tenant text[], p_task uuid[], p_fence bigint[], p_by text[], p_action text[], p_class text[], p_message text[],
-  p_jitter float8[], p_delay float8[]
+  p_jitter float8[], p_delay float8[], p_pipeline bigint[]
 ) RETURNS TABLE (n bigint, outcome text, finished boolean, pools bigint[])
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
@@ -17,15 +18,18 @@ BEGIN
     PERFORM set_config('headrace.tenant', v_tenant, true);
     PERFORM lock_tasks(v_tenant, p_task);
     FOR i IN
-      SELECT * FROM unnest(p_tenant, p_task, p_fence, p_by, p_action, p_class, p_message, p_jitter, p_delay)
-        WITH ORDINALITY AS x (tenant, task, fence, who, action, class, message, jitter, delay, n)
+      SELECT * FROM unnest(p_tenant, p_task, p_fence, p_by, p_action, p_class, p_message, p_jitter, p_delay,
+                             p_pipeline)
+        WITH ORDINALITY AS x (tenant, task, fence, who, action, class, message, jitter, delay, pipeline, n)
       WHERE x.tenant = v_tenant ORDER BY x.n
     LOOP
       n := i.n;
       finished := false;
       pools := '{}';
       SELECT k.state, k.fence, k.finished_by, k.answer, k.pool, k.run INTO t
-      FROM tasks k WHERE k.tenant = v_tenant AND k.id = i.task;
+      FROM tasks k
+      WHERE k.tenant = v_tenant AND k.id = i.task AND (i.pipeline IS NULL OR EXISTS (
+        SELECT FROM pools p WHERE p.tenant = v_tenant AND p.id = k.pool AND p.pipeline = i.pipeline));
       IF t.finished_by = i.who THEN
         outcome := t.answer;
       ELSIF t.state = 'leased' AND t.fence = i.fence THEN

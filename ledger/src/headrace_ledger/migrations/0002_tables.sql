@@ -38,6 +38,7 @@ CREATE TABLE headrace.pipelines (
   generation          bigint NOT NULL,
   version             bigint,
   service_account     text NOT NULL,
+  service_account_uid text NOT NULL,
   stop_policy         text NOT NULL DEFAULT 'None' CHECK (stop_policy IN ('None', 'Hold', 'HoldAndDrain')),
   max_concurrent_runs integer CHECK (max_concurrent_runs > 0),
   deleting_since      timestamptz,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace_contract.names import LABEL_POOL
@@ -64,12 +65,16 @@ async def execute(plan: Plan, children: Children, objects: Objects, rows: Rows) 
     """
     Make it so; one part that fails does not keep the others waiting.
 
+    The account is made before the ledger is told, since its UID is how workers are known there.
     The first failure is raised at the end, so that the pass says so and is made again.
     """
+    account, others = plan.manifests[0], plan.manifests[1:]
+    failures = await _make_all(replace(plan, manifests=(account,)), children, objects)
+    row = replace(plan.ledger, service_account_uid=_uid(account, children))
     async with asyncio.TaskGroup() as group:
         # The ledger's commit waits for its disk; the API server need not wait for that.
-        told = group.create_task(_tell(plan.ledger, rows))
-        failures = await _make_all(plan, children, objects)
+        told = group.create_task(_tell(row, rows))
+        failures += await _make_all(replace(plan, manifests=others), children, objects)
     failures = [*told.result(), *failures]
     if failures:
         raise failures[0]
@@ -100,6 +105,11 @@ async def _make_all(plan: Plan, children: Children, objects: Objects) -> list[Re
             failures.append(ClusterUnavailableError(msg))
             broken.add(manifest.name)
     return failures
+
+
+def _uid(manifest: Manifest, children: Children) -> str:
+    body = children.get(manifest.resource.kind, manifest.name)
+    return body["metadata"]["uid"] if body else ""
 
 
 async def prune(

@@ -150,6 +150,7 @@ def pipeline_row(plan: LedgerPlan) -> PipelineRow:
         digest=compiled.digest,
         compiled=compiled.model_dump_json(),
         service_account=plan.service_account,
+        service_account_uid=plan.service_account_uid,
         stop_policy=plan.stop_policy,
         steps=tuple(
             EdgeRow(step.name, step.type, step.pool, tuple(step.depends_on), step.timeout_seconds)

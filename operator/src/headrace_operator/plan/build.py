@@ -40,6 +40,8 @@ class LedgerPlan:
     service_account: str
     stop_policy: str
     pools: tuple[PoolPlan, ...]
+    service_account_uid: str = ""
+    """Not planned: what the API server gave it, known when the account is there."""
 
 
 @dataclass(frozen=True, slots=True)
