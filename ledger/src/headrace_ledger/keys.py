@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 class Keys(Verbs):
     """The verbs of API keys."""
 
-    async def create_api_key(self, key: ApiKeyRow) -> None:
-        """Keep a new key; the same id again changes nothing."""
-        await self._caller.rows(
+    async def create_api_key(self, key: ApiKeyRow) -> bool:
+        """Keep a new key; the same id again changes nothing. False: there is no such tenant."""
+        made = await self._caller.value(
             "create_api_key",
             key.tenant,
             key.id,
@@ -27,6 +27,7 @@ class Keys(Verbs):
             key.created_by,
             key.expires_at,
         )
+        return bool(made)
 
     async def api_key_by_prefix(self, prefix: str) -> ApiKeyRow | None:
         """Find a key across tenants; the caller has to match the hash, expiry and revocation."""

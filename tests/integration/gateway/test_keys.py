@@ -97,6 +97,12 @@ async def test_a_tenants_operator_makes_no_keys_of_others(door):
     assert (await make(door, "operator", scopes=["read"], tenant="other")).status_code == 404
 
 
+@pytest.mark.parametrize("tenant", ["typo", "_platform"])
+async def test_a_key_of_a_tenant_that_is_not_there_is_not_made(door, tenant):
+    made = await make(door, "admin", tenant=tenant)
+    assert (made.status_code, made.json()["title"]) == (422, f"There is no tenant '{tenant}'.")
+
+
 ASKED = {
     "no scope": {"scopes": []},
     "a scope that is none": {"scopes": ["everything"]},

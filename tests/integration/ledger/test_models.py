@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 import ledger_rows as make
-from headrace_ledger.declared import ApiKeyRow, ProviderRow
+from headrace_ledger.declared import ProviderRow
 from headrace_ledger.records import CallRecord
 
 pytestmark = pytest.mark.postgres
@@ -112,25 +112,6 @@ async def test_a_recorded_call_is_progress_so_parks_count_anew(house, admin):
         await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1", lease.task)
         await house.gateway.sweep()
         lease = await house.lease(row)
-
-
-async def test_api_keys_are_found_by_prefix_listed_and_revoked(house):
-    prefix = make.fresh("p")
-    row = ApiKeyRow(house.tenant, "id", prefix, b"h" * 32, "ci", ("submit", "read"), "me")
-    await house.gateway.create_api_key(row)
-    found = await house.gateway.api_key_by_prefix(prefix)
-    assert (found.tenant, found.hash, found.scopes, found.revoked_at) == (
-        row.tenant,
-        row.hash,
-        row.scopes,
-        None,
-    )
-    assert await house.gateway.api_keys(house.tenant) == [found]
-    assert not await house.gateway.revoke_api_key(make.fresh("tenant"), "id")
-    assert await house.gateway.revoke_api_key(house.tenant, "id")
-    assert not await house.gateway.revoke_api_key(house.tenant, "id")
-    assert (await house.gateway.api_key_by_prefix(prefix)).revoked_at is not None
-    assert await house.gateway.api_key_by_prefix("nobody") is None
 
 
 async def test_providers_are_shared_and_written_by_the_operator(house):

@@ -12,7 +12,7 @@ from headrace_gateway.clock import uuid7
 from headrace_gateway.edge.answers import model_answer
 from headrace_gateway.edge.body import parse_model, read_body
 from headrace_gateway.edge.route import route
-from headrace_gateway.errors import BadRequestError, ForbiddenError, NotFoundError
+from headrace_gateway.errors import BadRequestError, ForbiddenError, InvalidError, NotFoundError
 from headrace_gateway.identity.api_keys import make_key
 from headrace_gateway.identity.caller import OPERATE
 from headrace_ledger.declared import ApiKeyRow
@@ -60,7 +60,9 @@ class KeyRoutes:
             created_at=now,
             expires_at=None if life is None else now + timedelta(seconds=life),
         )
-        await self._world.ledger.create_api_key(row)
+        if not await self._world.ledger.create_api_key(row):
+            message = f"There is no tenant '{tenant}'."
+            raise InvalidError(message)
         said = KeyCreated(key=made.text.get_secret_value(), **key_view(row).model_dump())
         return model_answer(said, 201, {"cache-control": "no-store"})
 

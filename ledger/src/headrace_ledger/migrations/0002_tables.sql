@@ -236,8 +236,9 @@ CREATE TABLE headrace.calls (
 CREATE INDEX calls_by_run ON headrace.calls (tenant, run);
 CREATE UNIQUE INDEX calls_live ON headrace.calls (tenant, run, step, attempt, request_hash, idx) WHERE live;
 
+-- They go with their tenant: a later one of that name is another.
 CREATE TABLE headrace.api_keys (
-  tenant     text COLLATE "C" NOT NULL,
+  tenant     text COLLATE "C" NOT NULL REFERENCES headrace.tenants (tenant) ON DELETE CASCADE,
   id         text COLLATE "C" NOT NULL,
   prefix     text COLLATE "C" NOT NULL,
   hash       bytea NOT NULL,
