@@ -27,7 +27,7 @@ class Rows(Verbs):
         )
 
     async def delete_tenant(self, tenant: str, uid: str) -> None:
-        """Remove a tenant, its API keys and its claim to namespaces, if it still is the one of this UID."""
+        """Remove a tenant, its keys and its namespaces, if it still is the one of this UID."""
         await self._caller.rows("delete_tenant", tenant, uid)
 
     async def tenants(self) -> list[TenantRow]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from dataclasses import replace
@@ -63,6 +64,7 @@ class Api:
         self.calls: list[str] = []
         self.away: set[str] = set()
         self.user: dict | None = None
+        self.keys = jwks(OURS)
         self.secret = {"data": {"apiKey": "c2Vj"}}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
@@ -73,7 +75,7 @@ class Api:
         if path.endswith("openid-configuration"):
             return httpx.Response(200, json={"issuer": ISSUER})
         if path.endswith("jwks"):
-            return httpx.Response(200, json=jwks(OURS))
+            return httpx.Response(200, json=self.keys)
         if "/secrets/" in path:
             return httpx.Response(200 if self.secret else 404, json=self.secret or {})
         return httpx.Response(201, json={"status": self._review(json.loads(request.content))})
@@ -235,9 +237,41 @@ async def test_without_the_clusters_keys_the_cluster_is_asked(setting, away):
     assert setting.api.reviews() == 1
 
 
-async def test_a_key_that_is_not_known_is_looked_for_and_then_the_cluster_is_asked(setting):
-    assert (await setting.who(token(kid="k-9"))).tenant == "acme"
-    assert setting.api.reviews() == 1
+UNKNOWN = {
+    "of a key that is not known": lambda n: token(kid=f"k-{n + 9}"),
+    "of no key": lambda n: jwt.encode(claims(pod=f"pod-{n}"), OURS, algorithm="RS256"),
+    "of nothing like a token": lambda n: f"a.b.{n}",
+}
+
+
+@pytest.mark.parametrize("forge", UNKNOWN.values(), ids=UNKNOWN)
+async def test_forged_tokens_cost_the_cluster_nothing(setting, forge):
+    for n in range(20):
+        with pytest.raises(UnauthenticatedError):
+            await setting.who(forge(n))
+    assert setting.api.reviews() == 0
+    assert sum("jwks" in path for path in setting.api.calls) <= 1
+
+
+async def test_many_tokens_at_once_wait_for_the_keys_and_cost_one_read(setting):
+    pods = [token(pod=f"pod-{n}") for n in range(5)]
+    assert len(await asyncio.gather(*(setting.who(pod) for pod in pods))) == 5
+    assert sum("jwks" in path for path in setting.api.calls) == 1
+
+
+async def test_a_new_key_of_the_cluster_is_found(setting):
+    await setting.who(token())
+    setting.api.keys = jwks(OURS, "k-2")
+    setting.time += 11
+    assert (await setting.who(token(kid="k-2"))).tenant == "acme"
+
+
+async def test_a_key_that_cannot_be_looked_for_sends_its_token_to_the_cluster(setting):
+    await setting.who(token())
+    setting.api.away = {"jwks"}
+    setting.time += 11
+    assert (await setting.who(token(kid="k-9", pod="pod-9"))).tenant == "acme"
+    assert setting.api.reviews() == 2
 
 
 async def test_when_the_cluster_cannot_be_asked_nobody_new_gets_in(setting):
