@@ -85,6 +85,10 @@ WAITS = {
     "a year, of which a day is enough": ({"retry-after": "31536000"}, 86_400.0),
     "nonsense": ({"retry-after": "soon"}, None),
     "nothing": ({}, None),
+    "no number": ({"retry-after": "nan"}, None),
+    "no number of milliseconds": ({"retry-after-ms": "NaN", "retry-after": "2"}, 2.0),
+    "for ever": ({"retry-after": "inf"}, None),
+    "more than a double holds": ({"retry-after": "1e999"}, None),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json
@@ -130,9 +131,11 @@ def retry_after(headers: Mapping[str, str], now: Callable[[], datetime]) -> floa
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         given = headers.get(name, "")
         try:
-            return min(max(float(given) * unit, 0.0), _MOST_SECONDS)
+            seconds = float(given) * unit
         except ValueError:
             continue
+        if isfinite(seconds):  # NaN compares with nothing, and would be waited for ever
+            return min(max(seconds, 0.0), _MOST_SECONDS)
     try:
         at = parsedate_to_datetime(headers.get("retry-after", ""))
     except ValueError:
