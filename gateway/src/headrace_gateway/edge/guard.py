@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import structlog
@@ -18,12 +20,17 @@ from headrace_gateway.errors import (
 from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from headrace_gateway.metrics import Metrics
 
 HEADER_BYTES: Final = 16 * 1024
 SHORT_BODY: Final = 64 * 1024
+# How much of a body that nobody wants is read, for how long, and how long without a byte.
+DRAIN_BYTES: Final = 64 * 1024 * 1024
+DRAIN_SECONDS: Final = 10.0
+DRAIN_IDLE_SECONDS: Final = 1.0
 _METHOD_NOT_ALLOWED: Final = 405
 
 
@@ -31,6 +38,7 @@ class Exchange:
     """What went over one request so far: the status of the answer, the end of the body."""
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self._scope = scope
         self._receive = receive
         self._send = send
         self.read = not _has_long_body(scope)
@@ -45,6 +53,30 @@ class Exchange:
         if message["type"] == "http.response.start":
             self.status = message["status"]
         await self._send(message)
+
+    async def refuse(self, answer: Response) -> None:
+        """Answer before the body is read: at once, then read on for a while, then close.
+
+        To close over bytes that nobody read resets the connection, and a client that sends first
+        and reads then would never see why. Who goes on sending for ever is cut.
+        """
+        if self.read:
+            await answer(self._scope, self._receive, self.send)
+            return
+        answer.headers["connection"] = "close"
+        start = {"status": answer.status_code, "headers": answer.raw_headers}
+        await self.send({"type": "http.response.start", **start})
+        await self.send({"type": "http.response.body", "body": answer.body, "more_body": True})
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                await self._drain()
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _drain(self) -> None:
+        left = DRAIN_BYTES
+        while left > 0 and not self.read:
+            async with asyncio.timeout(DRAIN_IDLE_SECONDS):
+                left -= len((await self.receive()).get("body", b""))
 
 
 class Guard:
@@ -68,10 +100,7 @@ class Guard:
             problem = self._translate(exc, scope)
             if seen.status:  # the answer has begun: all that is left is to cut the connection
                 raise
-            answer = problem_answer(problem)
-            if not seen.read:  # who is refused early must not go on sending for ever
-                answer.headers["connection"] = "close"
-            await answer(scope, receive, seen.send)
+            await seen.refuse(problem_answer(problem))
         finally:
             self._metrics.request(_route(scope), scope["method"], seen.status)
 
