@@ -58,7 +58,7 @@ def now() -> datetime:
 @asynccontextmanager
 async def listening(app: Any, **more: Any) -> AsyncIterator[str]:
     """Serve an ASGI app on a free port; yield its address."""
-    served = server(app, "127.0.0.1", 0, grace=more.pop("grace", 1))
+    served = server(app, "127.0.0.1", 0, grace=more.pop("grace", 1), most=more.pop("most", None))
     task = asyncio.ensure_future(served.serve())
     try:
         await until(lambda: served.started)

@@ -91,7 +91,7 @@ class App:
             route("GET", "/openapi.json", openapi),
         ]
         router = Router(self.routes, redirect_slashes=False, lifespan=self._lifespan)
-        self._serve: ASGIApp = Guard(router, self.world.metrics)
+        self._serve: ASGIApp = Guard(router, self.world.metrics, gateway.options.requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send)

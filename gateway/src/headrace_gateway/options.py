@@ -14,6 +14,7 @@ class Options:
     body_bytes: int = 1024 * 1024
     model_body_bytes: int = MODEL_BODY_BYTES
     answer_bytes: int = 16 * 1024 * 1024
+    requests_at_once: int = 10_000
     submits_at_once: int = 4096
     wait_seconds: float = 60.0
     event_beat_seconds: float = 15.0
@@ -21,7 +22,7 @@ class Options:
     event_retry_ms: int = 1000
     listeners_at_once: int = 2000
     claim_poll_seconds: float = 5.0
-    claims_at_once: int = 10_000
+    claims_at_once: int = 4000
     ledger_patience_seconds: float = 75.0  # a model call outlasts a fail-over of the ledger
     fence_check_seconds: float = 2.0
     short_wait_seconds: float = 3.0

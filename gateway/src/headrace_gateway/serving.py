@@ -40,11 +40,12 @@ class QuietServer(uvicorn.Server):
 
 
 def server(app: Any, host: str, port: int, grace: float, most: int | None = None) -> QuietServer:
+    protocol = type("Protocol", (GuardedProtocol,), {"most": most})
     config = uvicorn.Config(
         app,
         host=host,
         port=port,
-        http=GuardedProtocol,
+        http=protocol,
         loop="uvloop",
         ws="none",
         lifespan="off",
@@ -56,7 +57,6 @@ def server(app: Any, host: str, port: int, grace: float, most: int | None = None
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=int(grace),
         backlog=BACKLOG,
-        limit_concurrency=most,
     )
     return QuietServer(config)
 

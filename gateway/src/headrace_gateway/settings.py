@@ -35,5 +35,6 @@ class Settings(BaseSettings):
     """How long model streams may go on after SIGTERM: the pod's grace less ten seconds."""
     linger_seconds: float = 3.0
     """How long new connections are taken after SIGTERM, until everybody knows that we leave."""
-    connections: int = 4000
+    connections: int = 20_000
+    """How many clients and workers may hold; each worker holds two or more."""
     log_level: str = "INFO"

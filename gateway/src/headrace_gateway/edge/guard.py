@@ -15,6 +15,7 @@ from headrace_gateway.errors import (
     HeadersTooLargeError,
     MethodError,
     NotFoundError,
+    UnavailableError,
     from_ledger,
 )
 from headrace_ledger.errors import LedgerError
@@ -82,9 +83,11 @@ class Exchange:
 class Guard:
     """Plain ASGI, since a middleware that wraps bodies would cost every streamed frame a copy."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, most: int) -> None:
         self._app = app
         self._metrics = metrics
+        self._most = most
+        self._under_way = 0
         self._log = structlog.get_logger("headrace.gateway")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -93,8 +96,12 @@ class Guard:
             return
         scope["app"] = self  # makes the router raise for a wrong method, instead of answering text
         seen = Exchange(scope, receive, send)
+        self._under_way += 1
         try:
             _check_headers(scope)
+            if self._under_way > self._most:
+                message = "Too many requests are under way on this gateway; try again."
+                raise UnavailableError(message)
             await self._app(scope, seen.receive, seen.send)
         except Exception as exc:
             problem = self._translate(exc, scope)
@@ -102,6 +109,7 @@ class Guard:
                 raise
             await seen.refuse(problem_answer(problem))
         finally:
+            self._under_way -= 1
             self._metrics.request(_route(scope), scope["method"], seen.status)
 
     def _translate(self, error: Exception, scope: Scope) -> GatewayError:
@@ -110,6 +118,14 @@ class Guard:
             return known
         self._log.error("A request failed.", route=_route(scope), exc_info=error)
         return GatewayError("The gateway failed; the error is in its log.")
+
+
+async def full(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer on a connection that is one too many, and close it."""
+    seen = Exchange(scope, receive, send)
+    seen.read = False
+    message = "Too many connections are open to this gateway; try again."
+    await seen.refuse(problem_answer(UnavailableError(message)))
 
 
 def translate(error: Exception) -> GatewayError | None:

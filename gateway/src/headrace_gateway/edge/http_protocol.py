@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from headrace_gateway.edge.guard import HEADER_BYTES
+from headrace_gateway.edge.guard import HEADER_BYTES, full
 
 HEADER_SECONDS: Final = 5.0
 # Beyond what is refused with an answer, the connection is cut while the headers still come.
@@ -58,7 +58,12 @@ class HeldHead:
 
 
 class GuardedProtocol(HttpToolsProtocol):
-    """Cuts a connection whose headers take too long or never end."""
+    """Cuts a connection whose headers take too long or never end, and refuses one too many.
+
+    Only the new connection is refused: uvicorn's own limit would refuse all of them at once.
+    """
+
+    most: int | None = None
 
     _deadline: asyncio.TimerHandle | None = None
     _header_bytes = 0
@@ -68,6 +73,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self, transport: asyncio.Transport
     ) -> None:
         super().connection_made(transport)
+        if self.most is not None and len(self.connections) > self.most:
+            self.app = full
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
