@@ -163,6 +163,7 @@ QUERIES = {
     "a status that is none": ("GET", "", {"status": "Odd"}, {}),
     "a limit of none": ("GET", "", {"limit": "0"}, {}),
     "a limit beyond the most": ("GET", "", {"limit": "201"}, {}),
+    "a limit with a long head": ("GET", "", {"limit": "0000000019999999999999"}, {}),
     "a limit that is no number": ("GET", "", {"limit": "many"}, {}),
     "a cursor that is none of ours": ("GET", "", {"cursor": "!!"}, {}),
 }
@@ -196,6 +197,9 @@ async def test_a_wrong_method_says_which_is_right(door):
     answer = await door.http.delete("/v1/work/claim")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
     assert answer.headers["content-type"] == PROBLEM
+    answer = await door.http.delete(door.runs)
+    assert (answer.status_code, answer.headers["allow"]) == (405, "GET, POST")
+    assert "GET, POST" in answer.json()["title"]
 
 
 async def test_without_credentials_nobody_is_let_in(door):
@@ -285,3 +289,20 @@ async def test_the_description_names_every_route(door):
     }
     told = {(method, path) for path, each in described["paths"].items() for method in each}
     assert told == routes
+
+
+async def test_the_description_says_what_may_be_sent_and_answered(door):
+    paths = (await door.http.get("/openapi.json")).json()["paths"]
+    submit = next(each["post"] for path, each in paths.items() if path.endswith("/runs"))
+    answers = {
+        code: said["content"]["application/json"]["schema"]["$ref"].rsplit("/", 1)[1]
+        for code, said in submit["responses"].items()
+        if code != "default"
+    }
+    assert answers == {"200": "RunView", "202": "RunAccepted"}
+    chat = paths["/v1/chat/completions"]["post"]
+    asked = chat["requestBody"]["content"]["application/json"]["schema"]
+    assert {"model", "messages"} == set(asked["required"]) < set(asked["properties"])
+    assert set(chat["responses"]["200"]["content"]) == {"application/json", "text/event-stream"}
+    assert paths["/openapi.json"]["get"]["security"] == []
+    assert "security" not in submit

@@ -46,6 +46,19 @@ async def test_the_same_key_and_body_is_the_same_run(door):
     assert first.json()["id"] == again.json()["id"]
 
 
+async def test_a_repeat_says_what_became_of_the_run(door):
+    headers = {"idempotency-key": "k-1"}
+    first = (await door.submit(headers=headers)).json()
+    assert first["status"] == "Pending"
+    (lease,) = await door.claim("c-1")
+    again = (await door.submit(headers=headers)).json()
+    assert (again["id"], again["status"]) == (first["id"], "Running")
+    done = await door.complete(lease, 1, "d-1", next={"keyHash": "c" * 64})
+    await door.complete(done["next"], 2, "d-2")
+    answer = await door.submit(headers=headers)
+    assert (answer.status_code, answer.json()["status"]) == (202, "Succeeded")
+
+
 async def test_the_same_key_with_another_body_is_a_conflict(door):
     headers = {"idempotency-key": "k-2"}
     await door.submit({"a": 1}, headers=headers)

@@ -173,6 +173,15 @@ async def test_an_unknown_version_of_the_protocol_is_a_refusal(door):
     assert "version 1" in answer.json()["title"]
 
 
+async def test_a_key_for_two_slots_is_refused(door):
+    slot = {"keyHash": "ab" * 32}
+    upper = {"keyHash": "AB" * 32}
+    for slots in ([slot, slot], [slot, upper]):
+        answer = await door.http.post("/v1/work/claim", json={**door.wish("c-1"), "slots": slots})
+        assert answer.status_code == 422
+        assert "differ" in answer.json()["title"]
+
+
 @pytest.mark.parametrize("change", [{"namespace": "nowhere"}, {"pipeline": "x"}, {"pool": "x"}])
 async def test_a_pool_that_is_not_there_is_not_found(door, change):
     answer = await door.http.post("/v1/work/claim", json=door.wish("c-1", **change))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic_core import to_json
 from starlette.responses import Response
@@ -26,10 +26,6 @@ def model_answer(
 ) -> Response:
     """Answer with a message of the contract; absent fields are left out."""
     return json_answer(message.model_dump_json(exclude_none=True).encode(), status, headers)
-
-
-def value_answer(value: Any, status: int = 200) -> Response:
-    return json_answer(to_json(value), status)
 
 
 def problem_answer(error: GatewayError) -> Response:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
 
 from headrace_gateway.edge.answers import problem_answer
 from headrace_gateway.errors import (
@@ -22,7 +23,8 @@ from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from starlette.responses import Response
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.routing import Router
+    from starlette.types import Message, Receive, Scope, Send
 
     from headrace_gateway.metrics import Metrics
 
@@ -83,7 +85,7 @@ class Exchange:
 class Guard:
     """Plain ASGI, since a middleware that wraps bodies would cost every streamed frame a copy."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, most: int) -> None:
+    def __init__(self, app: Router, metrics: Metrics, most: int) -> None:
         self._app = app
         self._metrics = metrics
         self._most = most
@@ -99,9 +101,7 @@ class Guard:
         self._under_way += 1
         try:
             _check_headers(scope)
-            if self._under_way > self._most:
-                message = "Too many requests are under way on this gateway; try again."
-                raise UnavailableError(message)
+            self._check_room()
             await self._app(scope, seen.receive, seen.send)
         except Exception as exc:
             problem = self._translate(exc, scope)
@@ -112,7 +112,14 @@ class Guard:
             self._under_way -= 1
             self._metrics.request(_route(scope), scope["method"], seen.status)
 
+    def _check_room(self) -> None:
+        if self._under_way > self._most:
+            message = "Too many requests are under way on this gateway; try again."
+            raise UnavailableError(message)
+
     def _translate(self, error: Exception, scope: Scope) -> GatewayError:
+        if isinstance(error, HTTPException) and error.status_code == _METHOD_NOT_ALLOWED:
+            return MethodError(_methods(self._app, scope))
         known = translate(error)
         if known is not None:
             return known
@@ -135,10 +142,17 @@ def translate(error: Exception) -> GatewayError | None:
     if isinstance(error, LedgerError):
         return from_ledger(error)
     if isinstance(error, HTTPException):
-        if error.status_code == _METHOD_NOT_ALLOWED:
-            return MethodError((error.headers or {}).get("Allow", "other methods"))
         return NotFoundError()
     return None
+
+
+def _methods(router: Router, scope: Scope) -> str:
+    """Name what an address answers, over all routes that have it: the router says that of one."""
+    methods: set[str] = set()
+    for route in router.routes:
+        if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
+            methods |= route.methods or set()
+    return ", ".join(sorted(methods - {"HEAD"}))
 
 
 def _route(scope: Scope) -> str:

@@ -77,7 +77,8 @@ def _query(request: Request) -> tuple[str | None, int, str | None]:
         message = f"`status` must be one of {', '.join(RunStatus)}."
         raise BadRequestError(message)
     limit = params.get("limit", str(DEFAULT))
-    if not (limit.isascii() and limit.isdigit()) or not 1 <= int(limit[:9]) <= MOST:
+    plain = limit.isascii() and limit.isdigit() and len(limit) <= len(str(MOST))
+    if not plain or not 1 <= int(limit) <= MOST:
         message = f"`limit` must be a number from 1 to {MOST}."
         raise BadRequestError(message)
     cursor = params.get("cursor")

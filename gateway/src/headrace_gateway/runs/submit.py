@@ -81,8 +81,8 @@ class SubmitRoute:
             body_hash=body_hash(pipeline, value, key),
             traceparent=keep_or_make(request.headers.get("traceparent"), world.chance),
         )
-        run = await self._accept(request, item, pipeline)
-        return await self._answer(pipeline, run, wait)
+        run, status = await self._accept(request, item, pipeline)
+        return await self._answer(pipeline, run, status, wait)
 
     async def _check(self, pipeline: PipelineRecord, body: bytes, value: Any) -> None:
         compiled = await self._world.versions.parsed(pipeline.tenant, pipeline.digest)
@@ -96,7 +96,9 @@ class SubmitRoute:
             listed = [{"path": found.path, "message": found.message} for found in problems]
             raise InvalidError(message, listed)
 
-    async def _accept(self, request: Request, item: Submit, pipeline: PipelineRecord) -> UUID:
+    async def _accept(
+        self, request: Request, item: Submit, pipeline: PipelineRecord
+    ) -> tuple[UUID, RunStatus]:
         outcome = await self._world.ledger.accept_one(item)
         if outcome.outcome == SubmitOutcome.GONE:  # a new version since we looked, or none at all
             self._access.forget(pipeline)
@@ -104,7 +106,12 @@ class SubmitRoute:
             fresh = await self._access.pipeline(request, caller)
             again = replace(item, pipeline_uid=fresh.uid, digest=fresh.digest)
             outcome = await self._world.ledger.accept_one(again)
-        return self._settled(outcome)
+        run = self._settled(outcome)
+        if outcome.outcome == SubmitOutcome.REPEATED:
+            found = await self._world.ledger.run(item.tenant, run)
+            if found is not None:
+                return run, found.status
+        return run, RunStatus.PENDING
 
     def _settled(self, outcome: Submitted) -> UUID:
         match outcome.outcome:
@@ -122,12 +129,14 @@ class SubmitRoute:
             case _:
                 raise NotFoundError
 
-    async def _answer(self, pipeline: PipelineRecord, run: UUID, wait: float) -> Response:
+    async def _answer(
+        self, pipeline: PipelineRecord, run: UUID, status: RunStatus, wait: float
+    ) -> Response:
         if wait:
             over = await until_over(self._world, pipeline.tenant, run, wait)
             if over is not None:
                 return json_answer(run_json(over))
-        said = accepted(pipeline.namespace, pipeline.name, run, RunStatus.PENDING)
+        said = accepted(pipeline.namespace, pipeline.name, run, status)
         return model_answer(said, 202, {"location": said.links.self_})
 
 

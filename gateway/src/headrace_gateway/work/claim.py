@@ -94,10 +94,14 @@ class ClaimRoute:
 
 def key_hashes(wanted: ClaimRequest) -> tuple[bytes, ...]:
     try:
-        return tuple(bytes.fromhex(slot.key_hash) for slot in wanted.slots)
+        hashes = tuple(bytes.fromhex(slot.key_hash) for slot in wanted.slots)
     except ValueError as exc:
         message = "`slots[].keyHash` must be a SHA-256 in 64 hex digits."
         raise InvalidError(message) from exc
+    if len(set(hashes)) < len(hashes):  # a key opens one lease
+        message = "`slots[].keyHash` must differ from slot to slot."
+        raise InvalidError(message)
+    return hashes
 
 
 def check_protocol(version: int) -> None:
