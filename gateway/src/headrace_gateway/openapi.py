@@ -32,7 +32,29 @@ class Operation:
     headers: tuple[str, ...] = ()
     media: str = "application/json"
     any_body: bool = False
+    body_schema: dict[str, Any] | None = None
+    also: tuple[int, type[BaseModel]] | None = None
+    """A second status, and its answer."""
+    streams: bool = False
+    open: bool = False
+    """Whether it answers without credentials."""
 
+
+# What the gateway itself reads; everything else goes to the provider as it is.
+CHAT: Final[dict[str, Any]] = {
+    "type": "object",
+    "required": ["model", "messages"],
+    "properties": {
+        "model": {"type": "string", "description": "A model class of the pipeline."},
+        "messages": {"type": "array", "items": {"type": "object"}},
+        "stream": {"type": "boolean", "default": False},
+        "stream_options": {
+            "type": "object",
+            "properties": {"include_usage": {"type": "boolean", "default": False}},
+        },
+    },
+    "additionalProperties": True,
+}
 
 OPERATIONS: Final = (
     Operation(
@@ -44,6 +66,7 @@ OPERATIONS: Final = (
         query=("wait",),
         headers=("Idempotency-Key", "traceparent"),
         any_body=True,
+        also=(200, api.RunView),
     ),
     Operation(
         "get",
@@ -110,8 +133,10 @@ OPERATIONS: Final = (
         "/v1/chat/completions",
         "Ask a model, as OpenAI's API does; with the key of a running step.",
         any_body=True,
+        body_schema=CHAT,
+        streams=True,
     ),
-    Operation("get", "/openapi.json", "This description.", any_body=False),
+    Operation("get", "/openapi.json", "This description.", open=True),
 )
 
 
@@ -149,6 +174,8 @@ def _schemas() -> dict[str, Any]:
             models.append((operation.body, "validation"))
         if operation.answer is not None:
             models.append((operation.answer, "serialization"))
+        if operation.also is not None:
+            models.append((operation.also[1], "serialization"))
     _, schema = models_json_schema(list(dict.fromkeys(models)), ref_template=REF)
     found: dict[str, Any] = schema["$defs"]
     return found
@@ -166,11 +193,20 @@ def _described(operation: Operation) -> dict[str, Any]:
             },
         },
     }
+    if operation.also is not None:
+        status, model = operation.also
+        content = {"application/json": {"schema": _ref(model)}}
+        description = "With `wait`: the run is over, and this is what became of it."
+        said["responses"][str(status)] = {"description": description, "content": content}
+    if operation.open:
+        said["security"] = []
     parameters = _parameters(operation)
     if parameters:
         said["parameters"] = parameters
     if operation.body is not None or operation.any_body:
-        schema = {} if operation.body is None else _ref(operation.body)
+        schema = operation.body_schema or {}
+        if operation.body is not None:
+            schema = _ref(operation.body)
         said["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schema}},
@@ -182,6 +218,11 @@ def _answer(operation: Operation) -> dict[str, Any]:
     said: dict[str, Any] = {"description": operation.summary}
     if operation.answer is not None:
         said["content"] = {operation.media: {"schema": _ref(operation.answer)}}
+    elif operation.streams:
+        said["content"] = {
+            "application/json": {"schema": {"type": "object"}},
+            "text/event-stream": {"schema": {"type": "string"}},
+        }
     elif operation.media != "application/json":
         said["content"] = {operation.media: {"schema": {"type": "string"}}}
     return said

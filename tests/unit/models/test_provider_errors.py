@@ -75,6 +75,20 @@ def test_a_refused_key_is_never_quoted(status):
     assert "sk-secret" not in failed(status, said).text
 
 
+TOLD = {
+    "an overload": ({"error": {"message": "overloaded"}}, "ProviderError"),
+    "a filter": ({"error": {"message": "no", "code": "content_filter"}}, "Refused"),
+    "a limit": ({"error": {"message": "slow", "code": "rate_limit_exceeded"}}, "RateLimited"),
+}
+
+
+@pytest.mark.parametrize(("said", "want"), TOLD.values(), ids=TOLD)
+def test_a_failure_in_mid_stream_names_no_status_that_was_never_sent(said, want):
+    found = dialect.failure_in_stream(json.dumps(said).encode())
+    words = f"The provider ended its answer with an error: {said['error']['message']}"
+    assert (found.error_class, found.text) == (want, words)
+
+
 WAITS = {
     "seconds": ({"retry-after": "7"}, 7.0),
     "parts of a second": ({"retry-after": "0.5"}, 0.5),

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 DRAIN_SECONDS: Final = 0.1
 OK: Final = 200
-_BAD_GATEWAY: Final = 502
 STREAM_HEADERS: Final = {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
@@ -74,7 +73,7 @@ class Answering:
                     yield onward
                 self._bound(frames.size)
                 if frames.error is not None:
-                    raise self._told(frames.error)
+                    raise dialect.failure_in_stream(frames.error)
                 if frames.done:
                     break
                 chunk = await call.live.within(opened.deadline, anext(opened.rest, b""))
@@ -132,10 +131,6 @@ class Answering:
         if not kept:
             raise StaleError
         return money
-
-    def _told(self, frame: bytes) -> ProviderFailure:
-        """Translate a failure that a provider tells within its stream."""
-        return dialect.failure(_BAD_GATEWAY, {}, frame, self._world.clock.now)
 
     def _count(self, provider: str, usage: Usage) -> None:
         metrics = self._world.metrics

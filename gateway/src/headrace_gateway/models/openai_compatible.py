@@ -105,6 +105,14 @@ def failure(
     return ProviderFailure(error_class, said, status=status, retry_after=retry_after(headers, now))
 
 
+def failure_in_stream(frame: bytes) -> ProviderFailure:
+    """Translate what a provider says in the middle of an answer that had begun well."""
+    code, text = _error_of(frame)
+    error_class = BY_CODE.get(code, ErrorClass.PROVIDER_ERROR)
+    said = "The provider ended its answer with an error"
+    return ProviderFailure(error_class, f"{said}: {text[:_TEXT]}" if text else f"{said}.")
+
+
 def _by_range(status: int) -> ErrorClass:
     if _CLIENT <= status < _SERVER:
         return ErrorClass.BAD_REQUEST
