@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 import ledger_rows as make
@@ -26,6 +28,17 @@ async def test_an_expired_lease_is_handed_on_and_spends_no_attempt(house, admin)
     assert (again.task, again.fence, again.attempt) == (lease.task, 2, 1)
     [step] = (await house.gateway.run(house.tenant, item.id)).steps
     assert step.losses == 1
+
+
+async def test_a_batch_of_many_tenants_is_as_full_as_one_of_one(house):
+    other = dataclasses.replace(house, tenant=make.fresh("tenant"))
+    await house.operator.put_tenant(make.tenant(other.tenant))
+    for each in (house, other):
+        row = await each.pipeline(run_seconds=0)
+        await each.gateway.accept([make.submit(row) for _ in range(260)])
+    swept = [await house.gateway.sweep() for _ in range(2)]
+    assert [turn.more for turn in swept] == [True, False]
+    assert sum(turn.timed_out for turn in swept) >= 520
 
 
 async def test_after_a_gap_nothing_expires(house, admin):

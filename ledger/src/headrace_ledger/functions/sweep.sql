@@ -8,6 +8,7 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = headrace, pg_temp
 SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 DECLARE
   c_batch CONSTANT integer := 500;
+  v_seen integer := 0; -- of a batch, over all tenants
   w record;
   d record;
 BEGIN
@@ -35,8 +36,10 @@ BEGIN
     expired := expired + d.expired;
     timed_out := timed_out + d.timed_out;
     pools := pools || d.pools;
-    more := more OR cardinality(w.ids) = c_batch;
+    v_seen := v_seen + cardinality(w.ids);
   END LOOP;
+  more := more OR v_seen = c_batch;
+  v_seen := 0;
 
   FOR w IN
     SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
@@ -48,8 +51,10 @@ BEGIN
     SELECT * INTO d FROM unpark_tasks(w.tenant, w.ids);
     unparked := unparked + d.unparked;
     pools := pools || d.pools;
-    more := more OR cardinality(w.ids) = c_batch;
+    v_seen := v_seen + cardinality(w.ids);
   END LOOP;
+  more := more OR v_seen = c_batch;
+  v_seen := 0;
 
   -- Runs that took too long, and runs whose results have been kept long enough.
   FOR w IN
@@ -65,8 +70,9 @@ BEGIN
     ELSE
       deleted := deleted + delete_runs(w.tenant, w.ids);
     END IF;
-    more := more OR cardinality(w.ids) = c_batch;
+    v_seen := v_seen + cardinality(w.ids);
   END LOOP;
+  more := more OR v_seen = c_batch;
 
   -- Runs that wait although there is room: a limit was raised, or a promotion was lost with its process.
   FOR w IN
