@@ -245,8 +245,12 @@ class KeyedLease:
 
 @dataclass(frozen=True, slots=True)
 class CallRecord:
-    """A finished model call. `idx` counts calls of one step with the same `request_hash` from 0."""
+    """A finished model call. `idx` counts calls of one step with the same `request_hash` from 0.
 
+    `id` (UUIDv7) is made by the caller: recorded again under it, it is the same call.
+    """
+
+    id: UUID
     tenant: str
     task: UUID
     fence: int

@@ -14,6 +14,7 @@ pytestmark = pytest.mark.postgres
 
 def call(lease, **changes):
     made = CallRecord(
+        id=make.uuid7(),
         tenant=lease.tenant,
         task=lease.task,
         fence=lease.fence,
@@ -89,8 +90,26 @@ async def test_a_failed_call_is_never_given_again(house):
 
 async def test_the_same_call_recorded_twice_is_paid_once(house):
     _, item, lease = await started(house)
+    made = call(lease)
     for _ in range(2):
-        assert await house.gateway.record_call(call(lease))
+        assert await house.gateway.record_call(made)
+    assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 10
+
+
+async def test_equal_calls_that_two_gateways_number_alike_are_both_paid_and_both_kept(house):
+    _, item, lease = await started(house)
+    for said in (b"1", b"2", b"3"):
+        assert await house.gateway.record_call(call(lease, response=said))
+    assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 30
+    kept = [await recalled(house, lease, idx=n) for n in range(4)]
+    assert [record and record.response for record in kept] == [b"1", b"2", b"3", None]
+
+
+async def test_a_call_that_nobody_may_get_again_is_paid_once_too(house):
+    _, item, lease = await started(house)
+    made = call(lease, fence=lease.fence + 1)
+    for _ in range(2):
+        assert not await house.gateway.record_call(made)
     assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 10
 
 

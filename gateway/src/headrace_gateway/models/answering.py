@@ -10,6 +10,7 @@ from pydantic_core import from_json, to_json
 
 from headrace_contract.failures import ErrorClass
 from headrace_contract.protocol import BeatOutcome
+from headrace_gateway.clock import uuid7
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.frames import DONE, Frames, text_of
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
@@ -103,6 +104,7 @@ class Answering:
         target, lease = opened.target, call.lease
         money = cost(usage, target.price)
         record = CallRecord(
+            id=uuid7(self._world.clock.now(), self._world.chance),
             tenant=lease.tenant,
             task=lease.task,
             fence=lease.fence,

@@ -211,7 +211,7 @@ CREATE INDEX tasks_parked ON headrace.tasks (ready_at) WHERE state = 'parked';
 -- Only a `live` one (recorded under a good fence, and a success) is ever given again.
 CREATE TABLE headrace.calls (
   tenant        text COLLATE "C" NOT NULL,
-  id            bigint GENERATED ALWAYS AS IDENTITY,
+  id            uuid NOT NULL,
   run           uuid NOT NULL,
   step          text COLLATE "C" NOT NULL,
   request_hash  bytea NOT NULL,
