@@ -129,3 +129,34 @@ async def test_a_deep_backlog_is_not_read(house, admin, ledger_server, before, a
     ours = [m for m in heard if "pg_catalog" not in m]
     sorts = [n for m in ours for n in _plan(m) if n["Node Type"] == "Sort"]
     assert [n for n in sorts if n["Actual Rows"] > 4] == []
+
+
+LISTED = {"all": None, "failed": "Failed", "running": "Running", "cancelled": "Cancelled"}
+
+
+@pytest.mark.parametrize("status", LISTED.values(), ids=LISTED)
+async def test_a_list_of_some_runs_does_not_read_the_others(house, admin, ledger_server, status):
+    row = await house.pipeline()
+    runs = [make.submit(row) for _ in range(3000)]
+    for n in range(0, 3000, 500):
+        await house.gateway.accept(runs[n : n + 500])
+    ended = [run.id for run in runs[:-2]]
+    await admin.execute(
+        "UPDATE headrace.runs SET phase = 2, status = 'Succeeded', finished_at = now() "
+        "WHERE id = ANY ($1)",
+        ended,
+    )
+    await house.gateway.cancel(house.tenant, runs[-1].id)
+    con = await asyncpg.connect(ledger_server.admin_url)
+    await con.execute(EXPLAIN)
+    heard: list[str] = []
+    con.add_log_listener(lambda _, message: heard.append(message.message))
+    sql = "SELECT id FROM headrace.runs($1, $2, $3, $4, $5, $6)"
+    for before in (None, ended[1500]):
+        found = await con.fetch(sql, house.tenant, row.namespace, row.name, status, before, 11)
+        assert len(found) == (11 if status is None else status == "Cancelled" and before is None)
+    await con.close()
+    assert list(scans(heard))
+    for node in scans(heard):
+        rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        assert rows * node["Actual Loops"] <= FEW, node

@@ -7,7 +7,7 @@ DECLARE
   v_dead bigint[];
 BEGIN
   v_runs := ARRAY(SELECT r.id FROM runs r
-                  WHERE r.tenant = p_tenant AND r.id = ANY (p_runs) AND r.phase = 2 AND r.due_at < now()
+                  WHERE r.tenant = p_tenant AND r.id = ANY (p_runs) AND r.phase >= 2 AND r.due_at < now()
                   ORDER BY r.id FOR UPDATE SKIP LOCKED);
   -- A task whose claim has not noticed the end of its run yet keeps the run for one more turn.
   v_runs := ARRAY(SELECT x FROM unnest(v_runs) AS x WHERE NOT EXISTS (

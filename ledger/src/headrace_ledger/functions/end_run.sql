@@ -34,7 +34,7 @@ BEGIN
   PERFORM tell(p_tenant, p_run, 'run.finished', NULL,
                json_strip_nulls(json_build_object('status', p_status, 'errorClass', p_class, 'message', p_message))::text);
   UPDATE runs r
-  SET phase = 2, status = p_status, finished_at = now(), error_class = p_class, message = p_message,
+  SET phase = CASE p_status WHEN 'Failed' THEN 3 ELSE 4 END, status = p_status, finished_at = now(), error_class = p_class, message = p_message,
       due_at = now() + make_interval(secs => v.result_seconds)
   FROM versions v
   WHERE r.tenant = p_tenant AND r.id = p_run AND v.tenant = p_tenant AND v.id = r.version;

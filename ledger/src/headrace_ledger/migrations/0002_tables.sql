@@ -114,7 +114,8 @@ CREATE TABLE headrace.pool_counts (
   PRIMARY KEY (tenant, pool, shard)
 ) WITH (fillfactor = 10, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
--- `phase` is 0 while a run waits for `maxConcurrentRuns`, 1 while it is open, 2 when it is over; `due_at` is when it
+-- `phase` is 0 while a run waits for `maxConcurrentRuns`, 1 while it is open, and 2, 3 or 4 when it is over: succeeded,
+-- failed or cancelled, so that each of them can be listed without a look at the others; `due_at` is when it
 -- is too late while it is open, and when it is forgotten after. So two narrow indexes serve the list, the limit, the
 -- drain and the sweep, and neither changes when a step starts or ends.
 CREATE TABLE headrace.runs (
@@ -138,7 +139,7 @@ CREATE TABLE headrace.runs (
   error_class     text,
   message         text,
   PRIMARY KEY (tenant, id),
-  CONSTRAINT runs_phase CHECK ((phase = 2) = (finished_at IS NOT NULL))
+  CONSTRAINT runs_phase CHECK ((phase >= 2) = (finished_at IS NOT NULL))
 ) WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.05);
 CREATE INDEX runs_by_pipeline ON headrace.runs (tenant, pipeline, phase, id);
 CREATE INDEX runs_due ON headrace.runs (due_at);
