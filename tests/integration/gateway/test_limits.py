@@ -126,8 +126,9 @@ async def test_a_gateway_with_many_claims_lets_no_more_wait(ledger_server):
 async def test_a_gateway_with_many_streams_opens_no_more(ledger_server):
     async with scene(ledger_server, [], options=options(listeners_at_once=1)) as door:
         events = f"{door.runs}/{await door.run_id()}/events"
-        async with door.http.stream("GET", events) as first:
-            await anext(first.aiter_bytes())
+        async with asyncio.timeout(20), door.http.stream("GET", events) as first:
+            pieces = first.aiter_bytes()  # kept: without it the stream would be closed
+            await anext(pieces)
             is_busy(await door.http.get(events), "Too many streams")
         await until(lambda: door.app.world.metrics.streams._value.get() == 0)
         async with door.http.stream("GET", events) as second:
