@@ -16,10 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from headrace_contract.names import pipeline_name
 from headrace_gateway.clock import Clock
 from headrace_gateway.errors import UnauthenticatedError, UnavailableError
-from headrace_gateway.identity.cluster import ApiServer, ClusterSecrets
+from headrace_gateway.identity.cluster import ApiServer
 from headrace_gateway.identity.keys import ClusterKeys
 from headrace_gateway.identity.service_account import ServiceAccountIdentity
-from headrace_gateway.models.ports import SecretMissingError
 from headrace_gateway.pools import PoolBook
 from headrace_ledger.declared import PoolRecord
 
@@ -65,7 +64,6 @@ class Api:
         self.away: set[str] = set()
         self.user: dict | None = None
         self.keys = jwks(OURS)
-        self.secret = {"data": {"apiKey": "c2Vj"}}
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         path = request.url.path
@@ -76,8 +74,6 @@ class Api:
             return httpx.Response(200, json={"issuer": ISSUER})
         if path.endswith("jwks"):
             return httpx.Response(200, json=self.keys)
-        if "/secrets/" in path:
-            return httpx.Response(200 if self.secret else 404, json=self.secret or {})
         return httpx.Response(201, json={"status": self._review(json.loads(request.content))})
 
     def _review(self, body):
@@ -116,7 +112,6 @@ class Setting:
         self.time = 0.0
         server = ApiServer("https://api", tmp_path / "token", None, httpx.MockTransport(self.api))
         clock = Clock(now=lambda: datetime.now(UTC), monotonic=lambda: self.time)  # noqa: TID251 -- tokens are real
-        self.secrets = ClusterSecrets(server, "headrace-system", clock.monotonic)
         self.rows = Rows()
         self.identity = ServiceAccountIdentity(
             ClusterKeys(server, clock.monotonic), server, Tenants(), PoolBook(self.rows, clock),
@@ -284,24 +279,3 @@ async def test_who_is_known_stays_known_while_the_cluster_is_away(setting):
     await setting.who(token())
     setting.api.away = {"jwks", "tokenreviews", "openid"}
     assert (await setting.who(token(exp=time.time() + 900))).tenant == "acme"
-
-
-async def test_a_secret_is_read_by_name_and_kept_for_a_minute(setting):
-    for _ in range(3):
-        secret = await setting.secrets.read("provider", "apiKey")
-        assert secret.get_secret_value() == "sec"
-        assert "sec" not in repr(secret)
-    assert len(setting.api.calls) == 1
-    setting.time = 61.0
-    await setting.secrets.read("provider", "apiKey")
-    await setting.secrets.read("provider", "apiKey", fresh=True)
-    assert len(setting.api.calls) == 3
-    assert setting.api.calls[0] == "/api/v1/namespaces/headrace-system/secrets/provider"
-
-
-async def test_a_secret_that_is_not_there_says_so_without_a_value(setting):
-    with pytest.raises(SecretMissingError, match="no key 'other'"):
-        await setting.secrets.read("provider", "other")
-    setting.api.secret = None
-    with pytest.raises(SecretMissingError, match="cannot be read"):
-        await setting.secrets.read("gone", "apiKey")
