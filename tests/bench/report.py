@@ -46,7 +46,8 @@ def section(name: str, what: str, lines: Sequence[Line]) -> list[str]:
     sides = defaultdict(list)
     for line in rest:
         if "side" in line:
-            sides[line["side"]].append(line)
+            series = f"{line['series']}: " if "series" in line else ""
+            sides[f"{series}{line['side']}"].append(line)
     if sides:
         told = ((side, medians(each)) for side, each in sides.items())
         parts.append(table(("side", "medians"), told))
@@ -113,8 +114,8 @@ def number(value: float) -> str:
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [" | ".join(heads), "|".join("---" for _ in heads), *(" | ".join(one) for one in rows)]
-    return "\n".join(f"| {line} |" for line in lines)
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def read(folder: Path) -> dict[str, list[Line]]:
