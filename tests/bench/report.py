@@ -36,9 +36,10 @@ def section(name: str, what: str, lines: Sequence[Line]) -> list[str]:
     head, *rest = lines
     loads = [line["load"] for line in rest if "load" in line]
     load = f", load {min(loads)} to {max(loads)}" if loads else ""
+    command = " ".join([name, *(("--", *head["options"]) if head["options"] else ())])
     parts = [
         f"## {name}: {what}",
-        f"`uv run tests/bench/run.py {name}`, {head['date']}, {head['machine']}{load}.",
+        f"`uv run tests/bench/run.py {command}`, {head['date']}, {head['machine']}{load}.",
     ]
     judged = [line for line in rest if "side" not in line and any(one in line for one in NAMES)]
     if judged:

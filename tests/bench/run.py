@@ -1,8 +1,9 @@
 """
 `make bench`: measure what there is a bench for, one after the other, and write the page.
 
-Names choose: `run.py ledger b5`. What each prints as a line of JSON is kept in `results/`, and
-docs/benchmarks.md is written from all that is kept there. Nothing here is part of `make test`.
+Names choose, and what follows `--` goes to each bench: `run.py b3 b5 -- --pairs 3`. What each
+prints as a line of JSON is kept in `results/`, and docs/benchmarks.md is written from all that is
+kept there. Nothing here is part of `make test`.
 Ends with an error while a floor is missed.
 """
 
@@ -35,25 +36,27 @@ BENCHES: Final = {
 }
 
 
-def main(chosen: list[str]) -> int:
+def main(words: list[str]) -> int:
+    cut = words.index("--") if "--" in words else len(words)
+    chosen, options = words[:cut], words[cut + 1 :]
     unknown = [name for name in chosen if name not in BENCHES]
     if unknown:
         print(f"must be among {', '.join(BENCHES)}, not {', '.join(unknown)}", file=sys.stderr)
         return 2
-    codes = [measure(name) for name in chosen or BENCHES]
+    codes = [measure(name, options) for name in chosen or BENCHES]
     commands = {name: what for name, (_, what) in BENCHES.items()}
     PAGE.write_text(page(read(RESULTS), commands, (HERE / "notes.md").read_text()))
     print(f"\nwritten: {PAGE.relative_to(HERE.parents[1])}")
     return max(codes)
 
 
-def measure(name: str) -> int:
+def measure(name: str, options: list[str]) -> int:
     """Run one bench and keep what it found; a bench that found nothing leaves what was kept."""
     script, what = BENCHES[name]
     print(f"\n== {name}: {what}", flush=True)
     found: list[dict[str, Any]] = []
     with subprocess.Popen(
-        [sys.executable, HERE / script], stdout=subprocess.PIPE, text=True
+        [sys.executable, HERE / script, *options], stdout=subprocess.PIPE, text=True
     ) as bench:
         for line in bench.stdout or ():
             print(line, end="", flush=True)
@@ -62,7 +65,7 @@ def measure(name: str) -> int:
                 found += [told] if isinstance(told, dict) else []
     if found:
         RESULTS.mkdir(exist_ok=True)
-        head = {"date": date.today().isoformat(), "machine": machine()}  # noqa: DTZ011 -- of the reader here
+        head = {"date": date.today().isoformat(), "machine": machine(), "options": options}  # noqa: DTZ011 -- of the reader here
         text = "".join(f"{json.dumps(line)}\n" for line in (head, *found))
         (RESULTS / f"{name}.jsonl").write_text(text)
     return bench.returncode
