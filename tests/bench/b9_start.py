@@ -25,6 +25,7 @@ from processes import Process, free_port, listens, started
 ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
+from cluster import uid_of  # noqa: E402 -- beside this file
 from devcluster import places  # noqa: E402 -- `peers` leads to it
 from gateway_rows import row  # noqa: E402 -- the path above leads to it
 from headrace_contract.compiled import (  # noqa: E402 -- see above
@@ -94,7 +95,9 @@ def declare(ledger: EmbeddedLedger, name: str) -> None:
         )
         try:
             await operator.put_tenant(TenantRow(TENANT, TENANT, (TENANT,)))
-            await operator.put_pipeline(row(pipeline, service_account=ACCOUNT))
+            await operator.put_pipeline(
+                row(pipeline, service_account=ACCOUNT, service_account_uid=uid_of(ACCOUNT))
+            )
         finally:
             await operator.close()
 

@@ -30,6 +30,11 @@ AUDIENCE: Final = "headrace"
 LIFE_SECONDS: Final = 3600
 
 
+def uid_of(account: str) -> str:
+    """Return the UID of a ServiceAccount: what tokens say and the operator has written down."""
+    return f"uid-of-{account}"
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """An address, and what a pod would find mounted."""
@@ -50,7 +55,7 @@ class Cluster:
             "nbf": now,
             "kubernetes.io": {
                 "namespace": namespace,
-                "serviceaccount": {"name": account, "uid": f"uid-of-{account}"},
+                "serviceaccount": {"name": account, "uid": uid_of(account)},
                 "pod": {"name": "bench", "uid": "uid-of-bench"},
             },
         }

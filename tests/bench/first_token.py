@@ -25,6 +25,7 @@ import asyncpg
 
 import durability
 from b9_start import ACCOUNT, TENANT
+from cluster import uid_of
 from doors import Door, gateway
 from fixed_model import FIRST_SECONDS, WORDS
 from gateway_rows import provider_row, row
@@ -158,7 +159,9 @@ async def declare(ledger: EmbeddedLedger, port: int) -> None:
     try:
         await operator.put_tenant(TenantRow(TENANT, TENANT, (TENANT,)))
         await operator.put_provider(provider_row("fixed", f"http://127.0.0.1:{port}/v1", "m"))
-        await operator.put_pipeline(row(pipeline, service_account=ACCOUNT))
+        await operator.put_pipeline(
+            row(pipeline, service_account=ACCOUNT, service_account_uid=uid_of(ACCOUNT))
+        )
     finally:
         await operator.close()
 

@@ -24,7 +24,7 @@ sys.path.append(str(ROOT / "tests" / "support"))
 import asyncpg  # noqa: E402 -- the path above leads to what follows
 
 import ledger_rows as make  # noqa: E402 -- as above
-from cluster import serving_cluster  # noqa: E402 -- as above
+from cluster import serving_cluster, uid_of  # noqa: E402 -- as above
 from headrace_cli.local.prepare import pipeline_row  # noqa: E402 -- as above
 from headrace_contract.compiled import CompiledPipeline  # noqa: E402 -- as above
 from headrace_gateway.identity.api_keys import make_key  # noqa: E402 -- as above
@@ -116,13 +116,10 @@ class Stack:
             name=f"bench-{uuid4().hex[:8]}",
             uid=str(uuid4()),
         )
-        declared = Declared(compiled, replace(pipeline_row(compiled, "None"), **changes))
-
-        async def put(ledger: Ledger) -> None:
-            await ledger.put_tenant(TenantRow(TENANT, TENANT, (NAMESPACE,)))
-            await ledger.put_pipeline(declared.row)
-
-        self.ask(put, "operator")
+        row = pipeline_row(compiled, "None")
+        known = {"service_account_uid": uid_of(row.service_account), **changes}
+        declared = Declared(compiled, replace(row, **known))
+        self.ask(lambda ledger: ledger.put_pipeline(declared.row), "operator")
         return declared
 
     def fill(self, to: Declared, count: int) -> None:
@@ -219,7 +216,9 @@ def serving_stack(folder: Path) -> Iterator[Stack]:
         made = make_key(os.urandom)
         stack.api_key = made.text.get_secret_value()
         key = ApiKeyRow(TENANT, "bench", made.prefix, made.hash, "bench", ("submit",), "bench")
+        tenant = TenantRow(TENANT, TENANT, (NAMESPACE,))
         try:
+            stack.ask(lambda ledger: ledger.put_tenant(tenant), "operator")
             stack.ask(lambda ledger: ledger.create_api_key(key))
             yield stack
         finally:
