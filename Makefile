@@ -59,5 +59,5 @@ down: setup ## Take the cluster down without a trace.
 e2e: up ## Run the user stories on the cluster.
 	uv run --no-sync pytest tests/e2e
 
-bench: setup ## Measure beside pinned peers and write docs/benchmarks.md; an hour, and best on a quiet machine.
+bench: setup ## Measure beside pinned peers and write docs/benchmarks.md; half an hour on a quiet machine.
 	uv run --no-sync tests/bench/run.py
