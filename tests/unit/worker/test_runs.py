@@ -158,26 +158,6 @@ FAILURES = {
 }
 
 
-OUTPUTS = {
-    "what fits is the output": ("river", "succeeded"),
-    "what does not is no output, and trying again would not help": ("sea", "failed"),
-}
-
-
-@pytest.mark.parametrize(("answer", "status"), OUTPUTS.values(), ids=OUTPUTS)
-async def test_the_last_output_fits_the_schema_of_the_pipeline(answer, status):
-    scene = Scene(model=ScriptedModel(answer))
-    step = llm("only", output_schema={"enum": ["river"]})
-    async with scene.worker():
-        run = await finished(scene.door.submit(pipeline(step), {}))
-    assert run.status == status
-    if status == "failed":
-        error = run.tasks["only"].error
-        assert error.error_class == "InvalidOutput"
-        assert "`output.schema`" in error.message
-        assert len(scene.model.bodies) == 1
-
-
 @pytest.mark.parametrize(("error_class", "status", "attempt"), FAILURES.values(), ids=FAILURES)
 async def test_failures(error_class, status, attempt):
     scene = Scene(model=ScriptedModel(StepFailedError(error_class, "no", retry_after=3), "Yes."))

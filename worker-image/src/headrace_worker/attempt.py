@@ -8,14 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from headrace_contract.failures import ErrorClass
+from headrace_worker.errors import StepFailedError
 from headrace_worker.facts import facts
-from headrace_worker.steps.judge import (
-    MAX_MESSAGE,
-    Failed,
-    Skipped,
-    judge_error,
-    judge_output,
-)
+from headrace_worker.steps.judge import Done, Failed, Skipped, judge_error, judge_output
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -69,7 +64,10 @@ async def attempt(context: StepContext) -> Verdict:
         async with asyncio.timeout(context.lease.timeout_seconds):
             if not _wanted(context):
                 return Skipped()
-            return _fitting(await _runner(context.step.type)(context), context.step.output_schema)
+            verdict = judge_output(await _runner(context.step.type)(context))
+            if isinstance(verdict, Done) and context.step.output_schema is not None:
+                _check(context.step.output_schema, verdict.output)
+            return verdict
     except Exception as exc:  # noqa: BLE001 -- a step may raise anything, and none may end the worker
         verdict = judge_error(exc)
         return _without(verdict, context.key)
@@ -85,16 +83,12 @@ def _wanted(context: StepContext) -> bool:
     return holds
 
 
-def _fitting(output: Any, schema: dict[str, Any] | None) -> Verdict:
-    """Judge an output, that of a run's last step by the pipeline's schema too."""
-    verdict = judge_output(output)
-    if schema is None or isinstance(verdict, Failed):
-        return verdict
+def _check(schema: dict[str, Any], output: Any) -> None:
+    """Hold the output of a run's last step against the schema of the pipeline's."""
     faults = importlib.import_module("headrace_worker.steps.schema").faults(schema, output)
-    if not faults:
-        return verdict
-    message = f"The output does not fit `output.schema` of the pipeline: {'; '.join(faults)}"
-    return Failed(ErrorClass.INVALID_OUTPUT, message[:MAX_MESSAGE])
+    if faults:
+        message = f"The output does not fit `output.schema` of the pipeline: {'; '.join(faults)}"
+        raise StepFailedError(ErrorClass.INVALID_OUTPUT, message)
 
 
 def _runner(kind: str) -> Runner:
