@@ -21,7 +21,7 @@ ROOT: Final = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "hack")]
 
 from apiserver import ApiServer, serving  # noqa: E402 -- the path above leads to it
-from reconcile_fixtures import SCALED_OBJECTS_CRD  # noqa: E402
+from reconcile_fixtures import SCALED_OBJECTS_CRD  # noqa: E402 -- see above
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
