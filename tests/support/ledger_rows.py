@@ -10,8 +10,16 @@ import time
 from typing import Any
 from uuid import UUID
 
-from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, TenantRow
+from headrace_ledger.declared import (
+    EdgeRow,
+    LimitRow,
+    LimitSet,
+    PipelineRow,
+    PoolRow,
+    TenantRow,
+)
 from headrace_ledger.records import ClaimWish, Completion, Failure, LeaseRecord, Release, Submit
+from headrace_ledger.reservations import Draw, ParkMark, Reserve, Settlement
 
 _NUMBERS = itertools.count(1)
 
@@ -111,6 +119,42 @@ def failure(lease: LeaseRecord, action: str = "Retry", **changes: Any) -> Failur
         0.5,
     )
     return dataclasses.replace(made, **changes)
+
+
+def mark(lease: LeaseRecord, seconds: float = 9.0, **changes: Any) -> ParkMark:
+    made = ParkMark(lease.tenant, lease.task, lease.fence, seconds, "RateLimited")
+    return dataclasses.replace(made, **changes)
+
+
+def limits(of: str, *rows: LimitRow, owner: str = "tenant") -> LimitSet:
+    """Everything that an owner declares."""
+    return LimitSet(of, owner, f"digest-of-{len(rows)}", rows)
+
+
+def reserve(of: str, *draws: Draw, **changes: Any) -> Reserve:
+    """A call of nobody's: the ledger looks at no task when it reserves."""
+    made = Reserve(
+        tenant=of,
+        id=uuid7(),
+        task=uuid7(),
+        fence=1,
+        run=uuid7(),
+        step="only",
+        provider="p",
+        model="m",
+        input_tokens=10,
+        output_tokens=20,
+        cost=None,
+        currency=None,
+        life_seconds=300,
+        draws=draws,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def settlement(of: Reserve, used: int = 0, **changes: Any) -> Settlement:
+    """`used` output tokens and no other, unless told otherwise."""
+    return dataclasses.replace(Settlement(of.tenant, of.id, 0, used, None), **changes)
 
 
 def released(lease: LeaseRecord) -> Release:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from typing import TYPE_CHECKING, Any, Final, Literal, Self
+from uuid import UUID
 
 import asyncpg
 
@@ -17,6 +18,7 @@ from headrace_ledger.errors import (
 )
 from headrace_ledger.group import Joined
 from headrace_ledger.keys import Keys
+from headrace_ledger.limits import Limits
 from headrace_ledger.listen import Listener, Notifier
 from headrace_ledger.migrate import FUNCTIONS_DIGEST, SCHEMA_VERSION
 from headrace_ledger.models import Models
@@ -27,7 +29,6 @@ from headrace_ledger.tasks import Tasks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from uuid import UUID
 
 Role = Literal["gateway", "operator"]
 
@@ -47,7 +48,7 @@ class _Connection(asyncpg.Connection):
         return ""  # saves a round trip per call
 
 
-class Ledger(Runs, Tasks, Models, Counts, Keys, Rows, Sweep):
+class Ledger(Runs, Tasks, Models, Limits, Counts, Keys, Rows, Sweep):
     """Every verb of the ledger; see the modules that it is composed of."""
 
     def __init__(self, caller: Caller, url: str, settings: dict[str, str]) -> None:
@@ -56,6 +57,9 @@ class Ledger(Runs, Tasks, Models, Counts, Keys, Rows, Sweep):
         self._settings = settings
         self._accepts = Joined(self.accept)
         self._completes = Joined(self.complete)
+        self._reserves = Joined(self.reserve_many)
+        self._settlements = Joined(self.settle_many)
+        self._gateway = UUID(int=caller.rng.getrandbits(128))
         self._name = f"{caller.rng.getrandbits(48):x}"
         self._notifier = Notifier(lambda payload: caller.rows("notify", payload), self._name)
 

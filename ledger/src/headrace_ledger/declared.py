@@ -17,6 +17,70 @@ class TenantRow:
     uid: str
     namespaces: tuple[str, ...]
     stop_policy: str = "None"
+    weight: int = 1
+    """Share of what a limit lets go while several tenants wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitRow:
+    """One limit. Amounts are tokens, calls, or (resource `cost`) billionths of the currency."""
+
+    name: str
+    """Unique within its owner."""
+    resource: str
+    """tokens, inputTokens, outputTokens, requests, llmCalls or cost."""
+    window: str
+    """1s, 1m, 1h, 1d (sliding), CalendarDay, CalendarMonth, None (at once) or Run (of one run)."""
+    capacity: int
+    zone: str = "UTC"
+    enforced: bool = True
+    """False in Shadow mode: counted, and what it would have blocked too."""
+    spec: str = "{}"
+    """JSON, for the gateway: whom the limit concerns and what happens at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitSet:
+    """Everything that one owner declares: 'tenant', 'provider/NAME' or 'pipeline/UID'."""
+
+    tenant: str
+    owner: str
+    digest: str
+    limits: tuple[LimitRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit as the gateway needs it."""
+
+    tenant: str
+    id: int
+    owner: str
+    name: str
+    resource: str
+    window: str
+    capacity: int
+    enforced: bool
+    spec: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What has been used of a limit; `waiting` tasks are counted up to a thousand."""
+
+    tenant: str
+    owner: str
+    name: str
+    resource: str
+    window: str
+    capacity: int
+    enforced: bool
+    used: int
+    reserved: int
+    shadowed: int
+    resets_at: datetime | None
+    digest: str
+    waiting: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ class Rows(Verbs):
         """Write a tenant and exactly these namespaces."""
         _refuse(row)
         await self._caller.rows(
-            "put_tenant", row.tenant, row.uid, list(row.namespaces), row.stop_policy
+            "put_tenant", row.tenant, row.uid, list(row.namespaces), row.stop_policy, row.weight
         )
 
     async def delete_tenant(self, tenant: str, uid: str) -> None:
@@ -33,7 +33,7 @@ class Rows(Verbs):
     async def tenants(self) -> list[TenantRow]:
         """Return every tenant."""
         rows = await self._caller.rows("tenants")
-        return [TenantRow(t, uid, tuple(spaces), stop) for t, uid, spaces, stop in rows]
+        return [TenantRow(t, uid, tuple(spaces), *rest) for t, uid, spaces, *rest in rows]
 
     async def put_provider(self, row: ProviderRow) -> None:
         """Write a model provider."""

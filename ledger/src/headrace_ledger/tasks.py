@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from headrace_contract.protocol import (
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from headrace_ledger.group import Joined
     from headrace_ledger.records import ClaimWish, Completion, Failure, HeldLease, Release
+    from headrace_ledger.reservations import ParkMark
 
 
 class Tasks(Verbs):
@@ -127,12 +128,10 @@ class Tasks(Verbs):
         """Tell whether a lease still stands, as a heartbeat would, without extending it."""
         return str(await self._caller.value("check_fence", tenant, task, fence))
 
-    async def park(
-        self, tenant: str, task: UUID, fence: int, until: datetime | float, reason: str
-    ) -> bool:
+    async def park(self, mark: ParkMark) -> bool:
         """Mark a running task: whatever its lease does from now on is the park. False: stale."""
-        at, seconds = (until, None) if isinstance(until, datetime) else (None, float(until))
-        return bool(await self._caller.value("park", tenant, task, fence, at, seconds, reason))
+        values = dataclasses.astuple(mark)
+        return bool(await self._caller.value("park", *values))
 
 
 def _by(item: ClaimWish | Completion | Failure | Release) -> str:

@@ -173,7 +173,7 @@ FOREIGN = {
     "run": lambda g, t, x: g.run(t, x.run),
     "events": lambda g, t, x: g.events(t, x.run, after=0, limit=9),
     "cancel": lambda g, t, x: g.cancel(t, x.run),
-    "park": lambda g, t, x: g.park(t, x.task, x.fence, 9.0, "r"),
+    "park": lambda g, t, x: g.park(dataclasses.replace(make.mark(x), tenant=t)),
     "claim of its pool": _claim,
     "version": lambda g, t, x: g.version(t, x.digest),
 }

@@ -139,7 +139,7 @@ async def test_a_zombie_is_refused_by_every_verb(house, verb):
     [answer] = await verb(house.gateway, zombie)
     assert answer.outcome == "Stale"
     assert await house.gateway.heartbeat([held(zombie), held(owner)]) == ["Lost", "Held"]
-    assert not await house.gateway.park(house.tenant, zombie.task, zombie.fence, 5.0, "RateLimited")
+    assert not await house.gateway.park(make.mark(zombie, 5.0))
     assert await house.gateway.lease_of_key(zombie.key_hash) is None
     assert (await house.gateway.lease_of_key(owner.key_hash)).fence == owner.fence
 
@@ -156,7 +156,7 @@ async def test_after_the_park_mark_whatever_happens_is_the_park(house, verb, wan
     row = await house.pipeline()
     item = await house.submit(row)
     lease = await house.lease(row)
-    assert await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
+    assert await house.gateway.park(make.mark(lease, 600.0))
     keyed = await house.gateway.lease_of_key(lease.key_hash)
     assert (keyed.park_reason, keyed.parked_until is not None) == ("RateLimited", True)
     [answer] = await verb(house.gateway, lease)
@@ -172,7 +172,7 @@ async def test_three_parks_without_a_recorded_call_are_too_many(house, admin):
     item = await house.submit(row)
     for _n in range(3):
         lease = await house.lease(row)
-        await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
+        await house.gateway.park(make.mark(lease, 600.0))
         [done] = await house.gateway.complete([make.completion(lease)])
         assert done.outcome == "Parked", done.message
         await admin.execute(

@@ -125,7 +125,7 @@ async def test_a_recorded_call_is_progress_so_parks_count_anew(house, admin):
     row, item, lease = await started(house)
     for n in range(4):
         assert await house.gateway.record_call(call(lease, idx=n))
-        await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
+        await house.gateway.park(make.mark(lease, 600.0))
         await house.gateway.complete([make.completion(lease)])
         assert await house.states(item) == {"only": "parked"}
         await admin.execute("UPDATE headrace.tasks SET ready_at = now() WHERE id = $1", lease.task)

@@ -57,7 +57,7 @@ async def test_a_marked_lease_that_expires_becomes_its_park(house, admin):
     row = await house.pipeline()
     item = await house.submit(row)
     lease = await house.lease(row)
-    await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
+    await house.gateway.park(make.mark(lease, 600.0))
     await outlive(admin, lease)
     await house.gateway.sweep()
     assert await house.states(item) == {"only": "parked"}

@@ -14,6 +14,7 @@ BEGIN
   END IF;
   WHILE cancel_runs(p_tenant, v_pipeline, 1000) > 0 LOOP
   END LOOP;
+  DELETE FROM limit_sets s WHERE s.tenant = p_tenant AND s.owner = 'pipeline/' || p_uid;
   DELETE FROM pool_counts c USING pools p
   WHERE c.tenant = p_tenant AND c.pool = p.id AND p.tenant = p_tenant AND p.pipeline = v_pipeline;
   DELETE FROM pools p WHERE p.tenant = p_tenant AND p.pipeline = v_pipeline;

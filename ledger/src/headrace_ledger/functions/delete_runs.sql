@@ -25,6 +25,7 @@ BEGIN
   DELETE FROM inputs x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
   DELETE FROM outputs x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
   DELETE FROM events x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
+  DELETE FROM buckets x WHERE x.tenant = p_tenant AND x.subject = ANY (v_runs);
   DELETE FROM calls x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs);
   DELETE FROM runs r WHERE r.tenant = p_tenant AND r.id = ANY (v_runs);
   RETURN cardinality(v_runs);

@@ -1,10 +1,14 @@
 -- Only the tenant of this UID: a younger one of the same name is another tenant.
--- Its namespaces and API keys go with it.
+-- Its namespaces, API keys and limits go with it.
 CREATE OR REPLACE FUNCTION headrace.delete_tenant(p_tenant text, p_uid text) RETURNS void
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 BEGIN
   PERFORM set_config('headrace.tenant', p_tenant, true);
   DELETE FROM tenants t WHERE t.tenant = p_tenant AND t.uid = p_uid;
+  IF FOUND THEN
+    DELETE FROM limit_sets s WHERE s.tenant = p_tenant;
+    DELETE FROM buckets b WHERE b.tenant = p_tenant;
+  END IF;
 END
 $$;
 GRANT EXECUTE ON FUNCTION headrace.delete_tenant TO headrace_operator;

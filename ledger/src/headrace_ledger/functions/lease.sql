@@ -57,7 +57,7 @@ BEGIN
   SET state = 'leased', fence = t.fence + 1, key_hash = p_keys[array_position(v_ids, t.id)], claimed_by = p_by,
       lease_until = now() + interval '30 s',
       deadline = least(now() + make_interval(secs => t.timeout_seconds), v_dues[array_position(v_runs, t.run)]),
-      park_until = NULL, park_reason = NULL
+      park_until = NULL, park_reason = NULL, park_limit = NULL, park_amount = NULL
   WHERE t.tenant = p_tenant AND t.id = ANY (v_ids) AND t.run = ANY (v_runs);
   INSERT INTO events (tenant, run, seq, no, type, data)
   SELECT p_tenant, e.run, e.seq, e.no, 'step.started', e.data

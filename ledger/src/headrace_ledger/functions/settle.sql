@@ -40,7 +40,8 @@ BEGIN
       v_state := 'parked';
       v_reason := coalesce(t.park_reason, v_class);
       v_until := coalesce(t.park_until, now() + make_interval(secs => coalesce(p_delay, 15 + 30 * p_jitter)));
-      v_parks := v_parks + 1;
+      -- A limit of ours says itself when it is too small for a call, so waiting for one is no sign of it.
+      v_parks := v_parks + (t.park_limit IS NULL)::int;
       IF v_parks >= 3 THEN
         v_state := 'dead';
         v_message := 'LimitTooSmall: parked three times without any progress, last for ' || v_reason;
@@ -82,6 +83,8 @@ BEGIN
   UPDATE tasks k
   SET state = v_state, attempts = v_attempts, losses = v_losses, idle_parks = v_parks, finished_by = p_by, answer = outcome,
       key_hash = NULL, park_until = NULL, park_reason = CASE WHEN v_state = 'parked' THEN v_reason END,
+      park_limit = CASE WHEN v_state = 'parked' THEN k.park_limit END,
+      park_amount = CASE WHEN v_state = 'parked' THEN k.park_amount END,
       ready_at = CASE WHEN v_state = 'parked' THEN v_until ELSE k.ready_at END,
       error_class = CASE WHEN v_action = 'Release' THEN k.error_class ELSE v_class END,
       message = CASE WHEN v_action = 'Release' THEN k.message ELSE v_message END

@@ -43,7 +43,7 @@ BEGIN
 
   FOR w IN
     SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
-      SELECT t.tenant, t.id FROM tasks t WHERE t.state = 'parked' AND t.ready_at <= now()
+      SELECT t.tenant, t.id FROM tasks t WHERE t.state = 'parked' AND t.park_limit IS NULL AND t.ready_at <= now()
       ORDER BY t.ready_at LIMIT c_batch) AS x
     GROUP BY x.tenant ORDER BY x.tenant
   LOOP
@@ -55,6 +55,36 @@ BEGIN
   END LOOP;
   more := more OR v_seen = c_batch;
   v_seen := 0;
+
+  -- What waits for limits: each lets go as many as it can feed, shared by weight among the tenants that wait for it.
+  FOR w IN
+    SELECT q.tenant, q.park_limit, t.weight::float8 / sum(t.weight) OVER (PARTITION BY q.park_limit) AS share
+    FROM queued_limits() AS q JOIN tenants t ON t.tenant = q.tenant ORDER BY q.tenant, q.park_limit
+  LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true);
+    SELECT * INTO d FROM let_go(w.tenant, w.park_limit, w.share, c_batch);
+    unparked := unparked + d.unparked;
+    pools := pools || d.pools;
+  END LOOP;
+
+  -- What gateways held that died, or calls that nobody ended: it is settled at the estimate, never at nothing.
+  IF NOT p_after_gap THEN
+    FOR w IN
+      SELECT x.tenant, array_agg(x.id ORDER BY x.id) AS ids FROM (
+        SELECT r.tenant, r.id FROM reservations r WHERE r.expires_at < now()
+        UNION
+        SELECT r.tenant, r.id FROM (SELECT DISTINCT g.gateway AS id FROM reservations g) AS g
+        JOIN reservations r ON r.gateway = g.id AND r.at < now() - interval '30 s'
+        WHERE NOT EXISTS (SELECT FROM gateways l WHERE l.id = g.id AND l.alive_until > now())
+        LIMIT c_batch) AS x
+      GROUP BY x.tenant ORDER BY x.tenant
+    LOOP
+      PERFORM expire_reservations(w.tenant, w.ids);
+    END LOOP;
+    PERFORM set_config('headrace.tenant', '_platform', true);
+    DELETE FROM gateways g WHERE g.tenant = '_platform' AND g.alive_until < now() - interval '10 min';
+    DELETE FROM cooldowns c WHERE c.tenant = '_platform' AND c.until < now();
+  END IF;
 
   -- Runs that took too long, and runs whose results have been kept long enough.
   FOR w IN

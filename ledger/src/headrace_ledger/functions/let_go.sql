@@ -1,0 +1,40 @@
+-- Make as many tasks of a tenant ready as the limit that they wait for can feed, oldest run first. What was let go
+-- before and is not claimed yet counts as used. A fraction of a task is one by chance, so that small shares get theirs too.
+-- A limit that has gone, or was lifted into Shadow mode, lets everything go.
+CREATE OR REPLACE FUNCTION headrace.let_go(
+  p_tenant text, p_limit bigint, p_share float8, p_most integer, OUT unparked integer, OUT pools bigint[]
+)
+LANGUAGE plpgsql SET search_path = headrace, pg_temp SET enable_seqscan = off AS $$
+DECLARE
+  v_room float8;
+  v_each bigint;
+  v_ids uuid[];
+  v_n bigint[];
+BEGIN
+  unparked := 0;
+  pools := '{}';
+  IF EXISTS (SELECT FROM limits l WHERE l.id = p_limit AND l.enforced) THEN
+    SELECT t.park_amount INTO v_each FROM tasks t
+    WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = p_limit ORDER BY t.id LIMIT 1;
+    v_room := headroom(p_limit) * p_share - (
+      SELECT coalesce(sum(t.park_amount), 0) FROM tasks t
+      WHERE t.tenant = p_tenant AND t.state = 'ready' AND t.park_limit = p_limit);
+    p_most := least(p_most, floor(greatest(v_room, 0) / greatest(v_each, 1) + CASE p_share WHEN 1 THEN 0 ELSE random() END));
+  END IF;
+  IF p_most <= 0 THEN
+    RETURN;
+  END IF;
+  v_ids := ARRAY(SELECT t.id FROM tasks t WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = p_limit
+                 ORDER BY t.id LIMIT p_most FOR UPDATE SKIP LOCKED);
+  WITH moved AS (
+    UPDATE tasks t SET state = 'ready', ready_at = now(), park_reason = NULL WHERE t.tenant = p_tenant AND t.id = ANY (v_ids)
+    RETURNING t.pool
+  ), summed AS (
+    SELECT m.pool, count(*) AS n FROM moved m GROUP BY m.pool
+  )
+  SELECT coalesce(array_agg(s.pool), '{}'), coalesce(array_agg(s.n), '{}'), coalesce(sum(s.n), 0)
+  INTO pools, v_n, unparked FROM summed s;
+  PERFORM tally(p_tenant, pools, v_n, array_fill(0::bigint, ARRAY[cardinality(pools)]),
+                ARRAY(SELECT -x FROM unnest(v_n) AS x), array_fill(0::bigint, ARRAY[cardinality(pools)]));
+END
+$$;
