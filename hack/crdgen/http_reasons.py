@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
+from headrace_contract.waits import MEANING as WAITS
 from headrace_gateway.errors import GatewayError
 from headrace_gateway.models.refusals import STATUS, ModelError
 
@@ -36,6 +37,12 @@ Here `reason` is an [error class](error-classes.md), which is in `x-headrace-err
 `StaleFence` or `Cancelled` where there is no step (any more). A model that the pipeline does not
 name is a `BadRequest` with status 404.
 """
+_LIMITS: Final = """
+## Limits
+
+A call that a limit keeps back is a 429 `RateLimited` while waiting helps, with `resumesAt`, and a
+403 `Refused` where it does not. `reason` says what stands in the way; a parked step carries it too.
+"""
 
 
 class UndocumentedError(Exception):
@@ -53,7 +60,9 @@ def page() -> str:
     rows = [f"| {status} | `{reason}` | {MEANING[reason]} |" for reason, status in by_status]
     models = [f"| {status} | `{kind}` |" for kind, status in STATUS.items()]
     lines = [_NOTE, "# Reasons of the HTTP API\n", _INTRO, *head, *rows, "", _MODELS]
-    return "\n".join([*lines, "| status | error class |", "|---|---|", *models, ""])
+    waits = [f"| `{reason}` | {said} |" for reason, said in WAITS.items()]
+    lines += ["| status | error class |", "|---|---|", *models]
+    return "\n".join([*lines, _LIMITS, "| reason | meaning |", "|---|---|", *waits, ""])
 
 
 def _kinds(root: type[GatewayError]) -> Iterator[type[GatewayError]]:

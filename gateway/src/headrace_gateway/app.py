@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Router
 
+from headrace_gateway.alive import live
 from headrace_gateway.counts import Counts
 from headrace_gateway.edge.answers import json_answer
 from headrace_gateway.edge.guard import Guard
@@ -113,7 +114,12 @@ class App:
         sweeper = Sweeper(world.ledger, world.wakes, world.clock, world.metrics, world.options)
         tasks = [
             asyncio.ensure_future(work)
-            for work in (sweeper.run(), listen(world.ledger, world.wakes), world.calls.watch())
+            for work in (
+                live(world.ledger),
+                sweeper.run(),
+                listen(world.ledger, world.wakes),
+                world.calls.watch(),
+            )
         ]
         try:
             yield

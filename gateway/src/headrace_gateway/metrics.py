@@ -36,6 +36,18 @@ class Metrics:
             ["provider", "direction"],
             registry=registry,
         )
+        self.limited = Counter(
+            "headrace_limited_calls",
+            "Calls that a limit kept back (Blocked), or would have kept back (Shadow).",
+            ["resource", "mode"],
+            registry=registry,
+        )
+        self.estimates = Histogram(
+            "headrace_estimated_input_ratio",
+            "Input tokens as estimated before a call, by what the provider counted.",
+            buckets=(0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 2, 4),
+            registry=registry,
+        )
         self.first_token = Histogram(
             "headrace_model_first_byte_seconds",
             "Time from the call to the first byte of the provider's answer.",

@@ -8,22 +8,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from gateway_provider import DONE, FRAMES, Provider, Say, chunk, refuse, stream, text
-from gateway_scene import listening, scene
-
-
-@asynccontextmanager
-async def calling(ledger_server, *script, fallback=(), **how):
-    """Serve a scene whose first step is claimed; yield scene, provider, and the slot's key."""
-    first, second = Provider(*script), Provider(*(fallback or [refuse(500)]))
-    async with listening(first) as one, listening(second) as two:
-        urls = [one, two] if fallback else [one]
-        async with scene(ledger_server, urls, **how) as door:
-            await door.run_id()
-            (lease,) = await door.claim("m-1")
-            door.lease = lease
-            door.fallback = second
-            yield door, first, door.key("m-1")
+from gateway_calling import calling
+from gateway_provider import DONE, FRAMES, Say, chunk, refuse, stream, text
+from gateway_scene import scene
 
 
 async def test_a_whole_answer_passes_through_with_its_cost(ledger_server):

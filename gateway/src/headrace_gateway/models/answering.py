@@ -10,7 +10,6 @@ from pydantic_core import from_json, to_json
 
 from headrace_contract.failures import ErrorClass
 from headrace_contract.protocol import BeatOutcome
-from headrace_gateway.clock import uuid7
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.frames import DONE, Frames, text_of
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
@@ -18,18 +17,23 @@ from headrace_gateway.models.ports import UpstreamTimeoutError, UpstreamUnreacha
 from headrace_gateway.models.prices import cost
 from headrace_gateway.models.refusals import ModelError, StaleError, error_member
 from headrace_gateway.models.watch import CutError
+from headrace_ledger.errors import LedgerError
 from headrace_ledger.records import CallRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
     from decimal import Decimal
+    from uuid import UUID
 
     from headrace_gateway.models.calling import Call, Opened
     from headrace_gateway.models.patience import Patience
+    from headrace_gateway.models.reserving import Reserving
     from headrace_gateway.world import World
 
 DRAIN_SECONDS: Final = 0.1
 OK: Final = 200
+CUT: Final = 499  # by nginx's custom: the caller went, or was cut off
+BYTES_PER_TOKEN: Final = 4
 STREAM_HEADERS: Final = {
     "content-type": "text/event-stream",
     "cache-control": "no-store",
@@ -40,13 +44,25 @@ STREAM_HEADERS: Final = {
 class Answering:
     """Reads answers to their end and records them."""
 
-    def __init__(self, world: World, patience: Patience) -> None:
+    def __init__(self, world: World, patience: Patience, reserving: Reserving) -> None:
         self._world = world
         self._patience = patience
+        self._reserving = reserving
+        self._recorded: set[UUID] = set()
+        """Calls whose answers came to their end, and are on their way out."""
 
     async def whole(self, call: Call, opened: Opened) -> tuple[bytes, dict[str, str]]:
         """Read and record an answer that is one document."""
-        parts, size = [opened.first], len(opened.first)
+        parts = [opened.first]
+        try:
+            return await self._whole(call, opened, parts)
+        finally:
+            await self._abandon(call, opened, Usage(), b"".join(parts).decode(errors="replace"))
+
+    async def _whole(
+        self, call: Call, opened: Opened, parts: list[bytes]
+    ) -> tuple[bytes, dict[str, str]]:
+        size = len(opened.first)
         try:
             while chunk := await call.live.within(opened.deadline, anext(opened.rest, b"")):
                 parts.append(chunk)
@@ -89,6 +105,8 @@ class Answering:
             UpstreamTimeoutError,
         ) as exc:
             yield error_frame(exc)
+        finally:
+            await self._abandon(call, opened, frames.usage, text_of(frames.recorded()))
 
     async def _end(self, call: Call, opened: Opened, frames: Frames) -> bytes:
         if not frames.whole:
@@ -97,14 +115,42 @@ class Answering:
         last = frames.last({"headrace": money_of(*money)})
         return DONE if last is None else b"data: " + to_json(last) + b"\n\n" + DONE
 
+    async def _abandon(self, call: Call, opened: Opened, usage: Usage, text: str) -> None:
+        """Keep what was received of an answer, unless it came to its end: it is paid too."""
+        if opened.held.wish.id in self._recorded:
+            self._recorded.discard(opened.held.wish.id)
+            return
+        output = max(usage.output_tokens, -(-len(text.encode()) // BYTES_PER_TOKEN))
+        received = Usage(usage.input_tokens or opened.held.wish.input_tokens, output)
+        with suppress(LedgerError):  # what nobody settles is settled by the sweep, at the estimate
+            await self._keep(call, opened, CUT, b"", received, streamed=call.ask.stream)
+
     async def _record(
         self, call: Call, opened: Opened, response: bytes, usage: Usage, *, streamed: bool
     ) -> tuple[Decimal | None, str | None]:
         """Keep the call before its answer ends; refuse the answer if the lease is over."""
+        self._recorded.add(opened.held.wish.id)
+        self._count(opened.target.provider, usage)
+        kept = await self._keep(call, opened, OK, response, usage, streamed=streamed)
+        if not kept:
+            raise StaleError
+        return cost(usage, opened.target.price)
+
+    async def _keep(  # noqa: PLR0913 -- what a call was and how it ended
+        self,
+        call: Call,
+        opened: Opened,
+        status: int,
+        response: bytes,
+        usage: Usage,
+        *,
+        streamed: bool,
+    ) -> bool:
+        """Record a call and settle what it held; False: its lease is over."""
         target, lease = opened.target, call.lease
         money = cost(usage, target.price)
         record = CallRecord(
-            id=uuid7(self._world.clock.now(), self._world.chance),
+            id=opened.held.wish.id,
             tenant=lease.tenant,
             task=lease.task,
             fence=lease.fence,
@@ -114,7 +160,7 @@ class Answering:
             idx=call.idx,
             provider=target.provider,
             model=target.model,
-            status=OK,
+            status=status,
             response=response,
             streamed=streamed,
             input_tokens=usage.input_tokens,
@@ -123,16 +169,14 @@ class Answering:
             currency=money[1],
             duration_ms=int((asyncio.get_running_loop().time() - opened.began) * 1000),
         )
-        self._count(target.provider, usage)
         # It is paid, so it is kept, whether or not the caller still waits for it.
         kept = await asyncio.shield(
             asyncio.ensure_future(
                 self._patience.until_there(lambda: self._world.ledger.record_call(record))
             )
         )
-        if not kept:
-            raise StaleError
-        return money
+        await self._reserving.settle(opened.held, usage, money[0], calls=1)
+        return kept
 
     def _count(self, provider: str, usage: Usage) -> None:
         metrics = self._world.metrics

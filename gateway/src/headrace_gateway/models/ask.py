@@ -17,6 +17,8 @@ _KEY: Final = re.compile(r"^[0-9a-f]{64}$")
 # They say how an answer is carried, not what is asked: a recorded answer serves both ways.
 _CARRIAGE: Final = frozenset({"stream", "stream_options"})
 _NAME_LENGTH: Final = 200
+MOST_TOKENS: Final = 2**31 - 1
+_MOST_CHOICES: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +30,26 @@ class Ask:
     stream: bool
     include_usage: bool
     request_hash: bytes
+    size: int = 0
+    """Bytes of the request, as it came."""
+
+    @property
+    def most_output(self) -> int | None:
+        """The most tokens of one answer that the caller wants; None if it does not say."""
+        for name in ("max_completion_tokens", "max_tokens"):
+            value = self.body.get(name)
+            if isinstance(value, int) and not isinstance(value, bool) and value > 0:
+                return min(value, MOST_TOKENS)
+        return None
+
+    @property
+    def choices(self) -> int:
+        """How many answers are asked for at once."""
+        value = self.body.get("n")
+        return min(value, _MOST_CHOICES) if isinstance(value, int) and value > 1 else 1
 
 
-def read_ask(value: Any) -> Ask:
+def read_ask(value: Any, size: int = 0) -> Ask:
     """Check the little that the door itself needs; the provider judges the rest."""
     if not isinstance(value, dict):
         msg = "The body must be a JSON object."
@@ -50,7 +69,7 @@ def read_ask(value: Any) -> Ask:
     if not isinstance(options, dict):
         msg = "`stream_options` must be an object."
         raise _bad(msg)
-    return Ask(value, model, stream, options.get("include_usage") is True, _hash(value))
+    return Ask(value, model, stream, options.get("include_usage") is True, _hash(value), size)
 
 
 def _bad(text: str) -> ModelError:
@@ -63,9 +82,14 @@ def _hash(value: dict[str, Any]) -> bytes:
     return hashlib.sha256(text.encode()).digest()
 
 
-def upstream_body(ask: Ask, model: str) -> bytes:
-    """Write the request for a target; usage is always asked for, since it is what we record."""
+def upstream_body(ask: Ask, model: str, most_output: int | None = None) -> bytes:
+    """Write the request for a target; usage is always asked for, since it is what we record.
+
+    `most_output` bounds an answer that the caller left unbounded, because a limit counts it.
+    """
     body = {**ask.body, "model": model}
+    if most_output is not None:
+        body["max_tokens"] = most_output
     if ask.stream:
         body["stream_options"] = {**(ask.body.get("stream_options") or {}), "include_usage": True}
     return to_json(body)

@@ -11,13 +11,14 @@ from headrace_contract.failures import ErrorClass
 from headrace_gateway.edge.trace import child
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
-from headrace_gateway.models.openai_compatible import ProviderFailure
+from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
 from headrace_gateway.models.ports import (
     Post,
     SecretMissingError,
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from headrace_gateway.models.reserving import LimitFailure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -26,12 +27,15 @@ if TYPE_CHECKING:
     from headrace_gateway.models.ports import (
         Answer,
     )
+    from headrace_gateway.models.reserving import Held, Reserving
     from headrace_gateway.models.targets import Target
     from headrace_gateway.models.watch import Live
     from headrace_gateway.world import World
     from headrace_ledger.records import KeyedLease
 
 ERROR_BYTES: Final = 64 * 1024
+COOL_SECONDS: Final = 5.0
+"""How long a provider is left alone that refused for its limit and did not say for how long."""
 _UNAUTHORIZED: Final = 401
 
 
@@ -43,6 +47,8 @@ class Call:
     lease: KeyedLease
     live: Live
     idx: int
+    step_output: int | None = None
+    """The most tokens of an answer that the step's spec allows; None if it says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +61,15 @@ class Opened:
     deadline: float
     began: float
     stack: AsyncExitStack
+    held: Held
 
 
 class Caller:
     """Asks providers; the only one who does."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, reserving: Reserving) -> None:
         self._world = world
+        self._reserving = reserving
 
     async def open(self, call: Call, targets: list[Target]) -> Opened:
         """Return the first target that answers; a limit outweighs every other failure."""
@@ -85,9 +93,14 @@ class Caller:
         while True:
             try:
                 return await self._with_secret(call, target)
+            except LimitFailure:
+                raise  # it has waited at the door already
             except ProviderFailure as failure:
+                if failure.error_class is not ErrorClass.RATE_LIMITED:
+                    raise
                 wait = failure.retry_after
-                if failure.error_class is not ErrorClass.RATE_LIMITED or wait is None:
+                await self._reserving.cool(target.provider, wait or COOL_SECONDS)
+                if wait is None:
                     raise
                 if wait > left:
                     raise
@@ -107,13 +120,23 @@ class Caller:
         return await self._once(call, target, fresh=True)
 
     async def _once(self, call: Call, target: Target, *, fresh: bool) -> Opened:
+        """Reserve and call once; what came to nothing is settled as a call without tokens."""
+        held = await self._reserving.reserve(call, target)
+        try:
+            return await self._reserved(call, target, held, fresh=fresh)
+        except BaseException as exc:
+            reached = not isinstance(exc.__cause__, UpstreamUnreachableError | SecretMissingError)
+            await self._reserving.settle(held, Usage(), None, calls=int(reached))
+            raise
+
+    async def _reserved(self, call: Call, target: Target, held: Held, *, fresh: bool) -> Opened:
         began = asyncio.get_running_loop().time()
         deadline = began + target.total_seconds
         first_byte = min(began + target.first_byte_seconds, deadline)
         request = Post(
             url=dialect.address(target.endpoint),
             headers=await self._headers(call, target, fresh=fresh),
-            body=upstream_body(call.ask, target.model),
+            body=upstream_body(call.ask, target.model, held.most_output),
             connect_seconds=target.connect_seconds,
         )
         async with AsyncExitStack() as stack:
@@ -134,7 +157,7 @@ class Caller:
                 text = "The provider cannot be reached."
                 raise ProviderFailure(ErrorClass.PROVIDER_ERROR, text) from exc
             self._world.metrics.first_token.observe(asyncio.get_running_loop().time() - began)
-            return Opened(target, first, answer.chunks, deadline, began, stack.pop_all())
+            return Opened(target, first, answer.chunks, deadline, began, stack.pop_all(), held)
         raise AssertionError  # the stack swallows nothing
 
     async def _headers(self, call: Call, target: Target, *, fresh: bool) -> dict[str, str]:

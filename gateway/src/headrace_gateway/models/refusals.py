@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from headrace_contract.waits import LimitReason
+
 # What the caller sees of each class; the worker reads the class itself from a header.
 STATUS: Final[dict[ErrorClass, int]] = {
     ErrorClass.RATE_LIMITED: 429,
@@ -67,6 +69,17 @@ class ParkedError(ModelError):
             "reason": self._why,
             "resumesAt": self._resumes_at.isoformat(),
         }
+
+
+class LimitError(ModelError):
+    """A limit that no waiting helps against; the text says which, and how far it goes."""
+
+    def __init__(self, title: str, reason: LimitReason) -> None:
+        super().__init__(ErrorClass.REFUSED, title)
+        self._why = reason.value
+
+    def problem(self) -> dict[str, Any]:
+        return {**super().problem(), "reason": self._why}
 
 
 class StaleError(ModelError):

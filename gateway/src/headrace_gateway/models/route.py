@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -24,8 +25,10 @@ from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.patience import Patience
 from headrace_gateway.models.refusals import ParkedError, StaleError
 from headrace_gateway.models.replay import as_stream, as_whole
+from headrace_gateway.models.reserving import LimitFailure, Reserving
 from headrace_gateway.models.targets import Targets
 from headrace_gateway.models.watch import CutError, Live
+from headrace_ledger.reservations import ParkMark
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,8 +52,9 @@ class ModelRoute:
         self._patience = Patience(world.options.ledger_patience_seconds)
         self._targets = Targets(world.ledger, world.clock)
         self._numbers = Numbering()
-        self._caller = Caller(world)
-        self._answering = Answering(world, self._patience)
+        reserving = Reserving(world, self._patience)
+        self._caller = Caller(world, reserving)
+        self._answering = Answering(world, self._patience, reserving)
 
     def routes(self) -> list[Route]:
         return [route("POST", "/v1/chat/completions", self.post)]
@@ -60,7 +64,7 @@ class ModelRoute:
         if hashed is None:
             raise UnauthenticatedError
         body = await read_body(request, self._world.options.model_body_bytes)
-        ask = read_ask(parse_any(body))
+        ask = read_ask(parse_any(body), len(body))
         lease = await self._lease(hashed)
         number = self._numbers.take(lease.task, lease.fence, ask.request_hash)
         live = Live()
@@ -128,7 +132,9 @@ class ModelRoute:
             lambda: self._targets.find(pipeline, lease.tenant, call.ask.model)
         )
         try:
-            return await self._caller.open(call, targets)
+            step = next((one.llm for one in pipeline.steps if one.name == lease.step), None)
+            bounded = replace(call, step_output=step.max_tokens if step else None)
+            return await self._caller.open(bounded, targets)
         except ProviderFailure as failure:
             if failure.error_class is ErrorClass.RATE_LIMITED:
                 await self._park(lease, failure)
@@ -140,14 +146,19 @@ class ModelRoute:
         seconds = failure.retry_after or usual
         # Those who were refused together must not come back together.
         seconds += fraction(self._world.chance) * min(seconds, usual) / 4
-        reason = ErrorClass.RATE_LIMITED.value
-        marked = await self._patience.until_there(
-            lambda: self._world.ledger.park(lease.tenant, lease.task, lease.fence, seconds, reason)
-        )
+        mark = ParkMark(lease.tenant, lease.task, lease.fence, seconds, failure.error_class.value)
+        if isinstance(failure, LimitFailure):
+            mark = replace(
+                mark,
+                reason=failure.reason,
+                limit_id=failure.limit_id,
+                amount=failure.amount,
+            )
+        marked = await self._patience.until_there(lambda: self._world.ledger.park(mark))
         if not marked:
             raise StaleError from failure
         until = self._world.clock.now() + timedelta(seconds=seconds)
-        raise ParkedError(reason, until, seconds) from failure
+        raise ParkedError(mark.reason, until, seconds) from failure
 
     async def _pieces(
         self, call: Call, opened: Opened, stack: AsyncExitStack

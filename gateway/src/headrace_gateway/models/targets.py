@@ -26,6 +26,7 @@ class Target:
 
     provider: str
     model: str
+    model_class: str
     endpoint: str
     secret: tuple[str, str] | None
     price: Price | None
@@ -51,15 +52,15 @@ class Targets:
 
     async def find(self, pipeline: CompiledPipeline, tenant: str, model: str) -> list[Target]:
         """Return at least one target; refuse a name that the pipeline does not know."""
-        wanted = named(pipeline, model)
-        found = [await self._target(tenant, target) for target in wanted]
+        model_class, wanted = named(pipeline, model)
+        found = [await self._target(tenant, target, model_class) for target in wanted]
         usable = [target for target in found if target is not None]
         if not usable:
             text = "No provider of this model is there, or it does not serve this tenant."
             raise ModelError(ErrorClass.PROVIDER_ERROR, text)
         return usable
 
-    async def _target(self, tenant: str, wanted: CompiledTarget) -> Target | None:
+    async def _target(self, tenant: str, wanted: CompiledTarget, model_class: str) -> Target | None:
         spec = await self._specs.get(wanted.provider)
         if spec is None or (spec.allowed_tenants and tenant not in spec.allowed_tenants):
             return None
@@ -70,6 +71,7 @@ class Targets:
         return Target(
             provider=wanted.provider,
             model=wanted.model,
+            model_class=model_class,
             endpoint=spec.endpoint,
             secret=(reference.name, reference.key) if reference else None,
             price=model.price,
@@ -83,13 +85,13 @@ class Targets:
         return None if row is None else ModelProviderSpec.model_validate_json(row.spec)
 
 
-def named(pipeline: CompiledPipeline, name: str) -> list[CompiledTarget]:
-    """Return the targets of a class, or the one target whose model has this name."""
+def named(pipeline: CompiledPipeline, name: str) -> tuple[str, list[CompiledTarget]]:
+    """Return a class and its targets, or the class of the one target whose model is so named."""
     for model in pipeline.models:
         if model.model_class == name:
-            return model.targets
+            return model.model_class, model.targets
     for model in pipeline.models:
         for target in model.targets:
             if target.model == name:
-                return [target]
+                return model.model_class, [target]
     raise UnknownModelError([model.model_class for model in pipeline.models])

@@ -1,0 +1,144 @@
+"""What a call may use, before it is made: tokens by its bytes, and the limits that it draws on."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from pydantic_core import from_json
+
+from headrace_gateway.models.openai_compatible import Usage
+from headrace_gateway.models.prices import cost
+from headrace_ledger.limits import nano
+from headrace_ledger.reservations import NO_SUBJECT, Draw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from decimal import Decimal
+    from uuid import UUID
+
+    from headrace_gateway.models.targets import Target
+    from headrace_ledger.declared import Limit
+
+TOKENS_PER_BYTE: Final = 0.3
+"""Before a model has answered once: a little more than prose takes, so that it rather waits."""
+WEIGHT: Final = 0.1
+"""How much of the latest answer goes into the ratio of a model."""
+ENVELOPE_BYTES: Final = 64
+"""What stands around the messages of a request, and costs no tokens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """A limit, and whom it concerns: empty sets concern everybody."""
+
+    limit: Limit
+    providers: frozenset[str]
+    models: frozenset[str]
+    classes: frozenset[str]
+    pipeline: str | None
+    step: str | None
+    currency: str | None
+    rejects: bool
+
+    @classmethod
+    def of(cls, limit: Limit) -> Rules:
+        """Read what the operator wrote into the limit's row."""
+        said = from_json(limit.spec)
+        kind, _, owner = limit.owner.partition("/")
+        return cls(
+            limit=limit,
+            providers=frozenset([owner] if kind == "provider" else said.get("providers") or ()),
+            models=frozenset(said.get("models") or ()),
+            classes=frozenset(said.get("classes") or ()),
+            pipeline=owner if kind == "pipeline" else None,
+            step=said.get("step"),
+            currency=said.get("currency"),
+            rejects=said.get("onExceed") == "Reject",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A call that somebody is about to make, and the most that it may use."""
+
+    pipeline: str
+    step: str
+    run: UUID
+    model_class: str
+    provider: str
+    model: str
+    usage: Usage
+    """What it is likely to use of tokens, at most `max_tokens` of output."""
+    cost: Decimal | None
+    """The most that it can cost: no token has less than a byte."""
+    currency: str | None
+
+
+def draws(rules: Iterable[Rules], wanted: Wanted) -> tuple[Draw, ...]:
+    """Return what a call draws on every limit that concerns it."""
+    return tuple(
+        Draw(
+            rule.limit.tenant,
+            rule.limit.id,
+            rule.limit.resource,
+            amount(rule.limit.resource, wanted),
+            wanted.run if rule.limit.window == "Run" else NO_SUBJECT,
+        )
+        for rule in rules
+        if concerns(rule, wanted)
+    )
+
+
+def concerns(rule: Rules, wanted: Wanted) -> bool:
+    """Say whether a limit speaks about a call."""
+    return (
+        rule.pipeline in (None, wanted.pipeline)
+        and rule.step in (None, wanted.step)
+        and (not rule.providers or wanted.provider in rule.providers)
+        and (not rule.models or wanted.model in rule.models)
+        and (not rule.classes or wanted.model_class in rule.classes)
+        and (rule.limit.resource != "cost" or rule.currency == wanted.currency)
+    )
+
+
+def amount(resource: str, wanted: Wanted) -> int:
+    """Return what a call takes of a resource: tokens, calls, or billionths of a currency."""
+    usage = wanted.usage
+    match resource:
+        case "tokens":
+            return usage.input_tokens + usage.output_tokens
+        case "inputTokens":
+            return usage.input_tokens
+        case "outputTokens":
+            return usage.output_tokens
+        case "cost":
+            return nano(wanted.cost)
+        case _:
+            return 1
+
+
+def most_cost(request_bytes: int, most_output: int, target: Target) -> Decimal | None:
+    """Return the upper bound of what a call can cost; None without a price."""
+    return cost(Usage(request_bytes, most_output), target.price)[0]
+
+
+class Estimator:
+    """Tokens of a request by its bytes: a ratio per model, corrected by what providers count."""
+
+    def __init__(self) -> None:
+        self._ratios: dict[tuple[str, str], float] = {}
+
+    def tokens(self, provider: str, model: str, request_bytes: int) -> int:
+        ratio = self._ratios.get((provider, model), TOKENS_PER_BYTE)
+        return math.ceil(max(request_bytes - ENVELOPE_BYTES, 0) * ratio) + 1
+
+    def learn(self, provider: str, model: str, request_bytes: int, counted: int) -> None:
+        """Take what a provider counted for a request of so many bytes; nothing is learnt of 0."""
+        size = request_bytes - ENVELOPE_BYTES
+        if counted <= 0 or size <= 0:
+            return
+        known = self._ratios.get((provider, model))
+        seen = min(counted / size, 1.0)
+        self._ratios[provider, model] = seen if known is None else known + WEIGHT * (seen - known)

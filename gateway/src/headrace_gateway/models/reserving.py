@@ -1,0 +1,189 @@
+"""Before a call is made it is reserved, afterwards it is settled: with every limit at once."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from headrace_contract.failures import ErrorClass
+from headrace_contract.waits import LimitReason
+from headrace_gateway.clock import uuid7
+from headrace_gateway.models.metering import Estimator, Rules, Wanted, draws, most_cost
+from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
+from headrace_gateway.models.refusals import LimitError
+from headrace_gateway.pools import Kept
+from headrace_ledger.errors import LedgerError
+from headrace_ledger.reservations import Reserve, ReserveOutcome, Settlement
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from headrace_gateway.models.calling import Call
+    from headrace_gateway.models.patience import Patience
+    from headrace_gateway.models.targets import Target
+    from headrace_gateway.world import World
+    from headrace_ledger.reservations import Reserved
+
+LIMITS_SECONDS: Final = 1.0
+MARGIN_SECONDS: Final = 60.0
+DEFAULT_OUTPUT: Final = 4096
+"""The most tokens of an answer when neither the caller nor the step says it."""
+WAITS: Final = {
+    "tokens": LimitReason.WAITING_FOR_TOKENS,
+    "inputTokens": LimitReason.WAITING_FOR_TOKENS,
+    "outputTokens": LimitReason.WAITING_FOR_TOKENS,
+    "cost": LimitReason.WAITING_FOR_BUDGET,
+}
+COUNTS_OUTPUT: Final = frozenset({"tokens", "outputTokens", "cost"})
+
+
+class LimitFailure(ProviderFailure):
+    """A limit stands in the way for `retry_after` seconds; `limit_id` is None for a cool-down."""
+
+    def __init__(
+        self,
+        reason: LimitReason,
+        text: str,
+        seconds: float,
+        limit_id: int | None,
+        amount: int | None,
+    ) -> None:
+        super().__init__(ErrorClass.RATE_LIMITED, text, retry_after=seconds)
+        self.reason = reason.value
+        self.limit_id = limit_id
+        self.amount = amount
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A reservation of ours, and the most tokens that its answer may have, if a limit asks."""
+
+    wish: Reserve
+    request_bytes: int
+    most_output: int | None
+
+
+class Reserving:
+    """Asks the ledger for room, and waits a little for it at the door."""
+
+    def __init__(self, world: World, patience: Patience) -> None:
+        self._world = world
+        self._patience = patience
+        self._estimator = Estimator()
+        self._rules: Kept[str, tuple[Rules, ...]] = Kept(
+            self._read, LIMITS_SECONDS, world.clock.monotonic
+        )
+
+    async def reserve(self, call: Call, target: Target) -> Held:
+        """Reserve a call to a target.
+
+        Raises LimitFailure when it would have to wait for long, LimitError when waiting is no use.
+        """
+        left = self._world.options.short_wait_seconds
+        while True:
+            rules = await self._patience.until_there(lambda: self._rules.get(call.lease.tenant))
+            held = self._wish(call, target, rules or ())
+            said = await self._patience.until_there(lambda: self._world.ledger.reserve(held.wish))  # noqa: B023 -- awaited here
+            by_id = {rule.limit.id: rule for rule in rules or ()}
+            for limit in said.shadowed:
+                self._world.metrics.limited.labels(by_id[limit].limit.resource, "Shadow").inc()
+            if said.outcome is ReserveOutcome.RESERVED:
+                return held
+            failure = refused(said, by_id.get(said.limit_id or 0), target.provider)
+            if said.seconds > left:
+                resource = by_id[said.limit_id].limit.resource if said.limit_id else "cooldown"
+                self._world.metrics.limited.labels(resource, "Blocked").inc()
+                raise failure
+            wait = max(said.seconds, 0.05)
+            left -= wait
+            deadline = asyncio.get_running_loop().time() + wait + 1
+            await call.live.within(deadline, asyncio.sleep(wait))
+
+    async def settle(self, held: Held, usage: Usage, cost: Decimal | None, *, calls: int) -> None:
+        """Settle with what was used; if the ledger is away the sweep settles at the estimate."""
+        wish = held.wish
+        self._estimator.learn(wish.provider, wish.model, held.request_bytes, usage.input_tokens)
+        if usage.input_tokens:
+            self._world.metrics.estimates.observe(wish.input_tokens / usage.input_tokens)
+        done = Settlement(
+            wish.tenant, wish.id, usage.input_tokens, usage.output_tokens, cost, calls
+        )
+        with suppress(LedgerError):
+            await asyncio.shield(
+                asyncio.ensure_future(
+                    self._patience.until_there(lambda: self._world.ledger.settle(done))
+                )
+            )
+
+    async def cool(self, provider: str, seconds: float) -> None:
+        """Keep everybody from a provider that asked for a pause."""
+        with suppress(LedgerError):  # whoever calls next is told by the provider itself
+            await self._world.ledger.cool_down(provider, seconds, ErrorClass.RATE_LIMITED.value)
+
+    def _wish(self, call: Call, target: Target, rules: tuple[Rules, ...]) -> Held:
+        ask, lease = call.ask, call.lease
+        output = ask.most_output or call.step_output or DEFAULT_OUTPUT
+        likely = Usage(
+            self._estimator.tokens(target.provider, target.model, ask.size), output * ask.choices
+        )
+        wanted = Wanted(
+            pipeline=lease.pipeline_uid,
+            step=lease.step,
+            run=lease.run,
+            model_class=target.model_class,
+            provider=target.provider,
+            model=target.model,
+            usage=likely,
+            cost=most_cost(ask.size, output * ask.choices, target),
+            currency=target.price.currency if target.price else None,
+        )
+        drawn = draws(rules, wanted)
+        counts_output = any(draw.resource in COUNTS_OUTPUT for draw in drawn)
+        wish = Reserve(
+            tenant=lease.tenant,
+            id=uuid7(self._world.clock.now(), self._world.chance),
+            task=lease.task,
+            fence=lease.fence,
+            run=lease.run,
+            step=lease.step,
+            provider=target.provider,
+            model=target.model,
+            input_tokens=likely.input_tokens,
+            output_tokens=likely.output_tokens,
+            cost=wanted.cost,
+            currency=wanted.currency,
+            life_seconds=target.total_seconds + MARGIN_SECONDS,
+            draws=drawn,
+        )
+        return Held(wish, ask.size, output if counts_output and not ask.most_output else None)
+
+    async def _read(self, tenant: str) -> tuple[Rules, ...]:
+        return tuple(Rules.of(limit) for limit in await self._world.ledger.limits_of(tenant))
+
+
+def refused(said: Reserved, rule: Rules | None, provider: str) -> LimitFailure:
+    """Say what stands in the way; raise LimitError where waiting is no use."""
+    if said.outcome is ReserveOutcome.COOLING or rule is None:
+        text = f"Provider '{provider}' asked for a pause."
+        return LimitFailure(LimitReason.COOLING_DOWN, text, said.seconds, None, None)
+    limit = rule.limit
+    named = f"limit '{limit.name}' of {limit.owner.split('/')[0]} ({limit.resource})"
+    if said.outcome is ReserveOutcome.TOO_LARGE:
+        text = f"The call may use {said.amount}, the whole {named} is {limit.capacity}."
+        raise LimitError(text, LimitReason.LIMIT_TOO_SMALL)
+    if said.outcome is ReserveOutcome.EXHAUSTED:
+        text = f"The run has used up its {named}."
+        raise LimitError(text, LimitReason.RUN_LIMIT_EXCEEDED)
+    if rule.rejects:
+        reason = (
+            LimitReason.BUDGET_EXHAUSTED if limit.resource == "cost" else LimitReason.LIMIT_EXCEEDED
+        )
+        text = f"The {named} is used up, and rejects what is over it."
+        raise LimitError(text, reason)
+    reason = WAITS.get(limit.resource, LimitReason.WAITING_FOR_REQUESTS)
+    if limit.window == "None":
+        reason = LimitReason.WAITING_FOR_CONCURRENCY
+    text = f"The {named} is reached."
+    return LimitFailure(reason, text, said.seconds, limit.id, said.amount)

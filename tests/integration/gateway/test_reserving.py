@@ -1,0 +1,185 @@
+"""Model calls under limits: reserved before they are made, settled after, parked when over."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import datetime
+from decimal import Decimal
+
+from gateway_calling import calling
+from gateway_provider import FRAMES, refuse, stream, text
+from gateway_scene import until
+from headrace_gateway.options import Options
+from headrace_ledger.declared import LimitRow, LimitSet
+
+SHORT = Options(short_wait_seconds=0.2, sweep_seconds=0.1)
+
+
+async def declare(door, *rows, owner="tenant", tenant=None):
+    limits = LimitSet(tenant or door.names.tenant, owner, "digest", rows)
+    await door.operator.put_limits(limits)
+
+
+async def usage(door, name):
+    found = {one.name: one for one in await door.ledger.usage(door.names.tenant)}
+    return found[name]
+
+
+async def test_a_call_is_settled_at_what_the_provider_counted(ledger_server):
+    async with calling(ledger_server, text()) as (door, provider, key):
+        await declare(
+            door,
+            LimitRow("tpm", "tokens", "1m", 10_000),
+            LimitRow("rpm", "requests", "1m", 10),
+            LimitRow("at-once", "llmCalls", "None", 2),
+            LimitRow("month", "cost", "CalendarMonth", 10**9, spec='{"currency": "USD"}'),
+        )
+        answer = await door.chat(key)
+        assert answer.status_code == 200, answer.text
+        want = {"tpm": 14, "rpm": 1, "at-once": 0, "month": 44_000}
+        for name, used in want.items():
+            found = await usage(door, name)
+            assert (name, found.used, found.reserved) == (name, used, 0)
+        # A limit that counts the answer bounds it: at what the step's spec allows.
+        assert provider.asked[0]["max_tokens"] == 64
+
+
+async def test_over_a_limit_the_step_is_parked_whatever_it_does_and_comes_back(ledger_server):
+    async with calling(ledger_server, text(), options=SHORT) as (door, provider, key):
+        await declare(door, LimitRow("rpm", "requests", "1h", 1))
+        assert (await door.chat(key)).status_code == 200
+        answer = await door.chat(key, temperature=1)
+        said = answer.json()
+        assert (answer.status_code, said["reason"]) == (429, "WaitingForRequests")
+        assert datetime.fromisoformat(said["resumesAt"]).tzinfo is not None
+        assert answer.headers["x-should-retry"] == "false"
+        done = await door.complete(door.lease, "whatever", "c-1")
+        assert done["outcome"] == "Parked"
+        assert len(provider.asked) == 1
+        await declare(door, LimitRow("rpm", "requests", "1h", 2))
+        (lease,) = await door.claim("m-2", wait=10)  # woken by what was raised
+        assert (lease["task"], lease["attempt"]) == (door.lease["task"], 1)
+
+
+async def test_a_short_wait_is_waited_out_at_the_door(ledger_server):
+    async with calling(ledger_server, text()) as (door, provider, key):
+        await declare(door, LimitRow("rps", "requests", "1s", 1))
+        for n in range(2):
+            assert (await door.chat(key, temperature=n)).status_code == 200
+        assert len(provider.asked) == 2
+
+
+async def test_regression_08_a_call_larger_than_its_limit_fails_at_once(ledger_server):
+    async with calling(ledger_server, text()) as (door, provider, key):
+        await declare(door, LimitRow("tpm", "tokens", "1m", 50))
+        answer = await door.chat(key, max_tokens=1000)
+        said = answer.json()
+        assert (answer.status_code, said["reason"]) == (403, "LimitTooSmall")
+        assert "limit 'tpm' of tenant (tokens) is 50" in said["title"]
+        assert provider.asked == []
+
+
+async def test_a_budget_reserves_the_most_that_a_call_can_cost(ledger_server):
+    async with calling(ledger_server, text()) as (door, provider, key):
+        row = LimitRow(
+            "day", "cost", "CalendarDay", 300_000, spec='{"currency": "USD", "onExceed": "Reject"}'
+        )
+        await declare(door, row)
+        # 64 tokens of answer at 6 USD and each byte of the request at 2 USD a million
+        answer = await door.chat(key, max_tokens=64)
+        assert answer.json()["reason"] == "LimitTooSmall"
+        await declare(door, LimitRow("day", "cost", "CalendarDay", 700_000, spec=row.spec))
+        async with asyncio.timeout(5):
+            while (answer := await door.chat(key, max_tokens=64)).status_code != 200:  # noqa: ASYNC110 -- in force within a second
+                await asyncio.sleep(0.05)
+        assert Decimal(answer.headers["x-headrace-cost"]) == Decimal("0.000044")
+        for n in range(40):
+            answer = await door.chat(key, max_tokens=64, temperature=n)
+            if answer.status_code != 200:
+                break
+        assert answer.json()["reason"] == "BudgetExhausted"
+        found = await usage(door, "day")
+        assert found.used + found.reserved <= found.capacity
+        assert len(provider.asked) == found.used // 44_000
+
+
+async def test_regression_09_an_aborted_stream_is_settled_at_what_was_received(ledger_server):
+    hold = asyncio.Event()
+    long = stream(FRAMES[0].replace(b"Hel", b"word " * 40), *FRAMES[1:], hold=hold)
+    async with calling(ledger_server, long) as (door, provider, key):
+        await declare(door, LimitRow("tpm", "tokens", "1h", 100_000))
+        body = {"model": "small", "messages": [], "stream": True}
+        headers = {"authorization": f"Bearer {key}"}
+        async with door.http.stream(
+            "POST", "/v1/chat/completions", json=body, headers=headers
+        ) as answer:
+            await anext(answer.aiter_raw())
+        await until(provider.closed.is_set)
+        async with asyncio.timeout(5):
+            while (await usage(door, "tpm")).reserved:  # noqa: ASYNC110 -- settled after the answer
+                await asyncio.sleep(0.02)
+        used = (await usage(door, "tpm")).used
+        assert 50 <= used < 100
+        spent = (await door.run(door.lease["run"]))["usage"]
+        assert spent["outputTokens"] == 50
+        assert spent["inputTokens"] + spent["outputTokens"] == used
+
+
+async def test_a_provider_that_asks_for_a_pause_is_asked_by_nobody(ledger_server):
+    limited = refuse(429, retry_after="30")
+    async with calling(ledger_server, limited, options=SHORT) as (door, provider, key):
+        await door.run_id()
+        (other,) = await door.claim("m-2")
+        assert (await door.chat(key)).status_code == 429
+        answer = await door.chat(door.key("m-2"))
+        assert (answer.status_code, answer.json()["reason"]) == (429, "CoolingDown")
+        assert len(provider.asked) == 1
+        assert other["task"] != door.lease["task"]
+
+
+async def test_a_failed_call_uses_a_request_and_no_tokens(ledger_server):
+    async with calling(ledger_server, refuse(500)) as (door, _, key):
+        await declare(
+            door, LimitRow("tpm", "tokens", "1m", 9999), LimitRow("rpm", "requests", "1m", 9)
+        )
+        assert (await door.chat(key)).status_code == 502
+        assert ((await usage(door, "tpm")).used, (await usage(door, "tpm")).reserved) == (0, 0)
+        assert (await usage(door, "rpm")).used >= 1
+
+
+async def test_a_limit_per_run_ends_the_run_that_used_it_up(ledger_server):
+    async with calling(ledger_server, text()) as (door, _, key):
+        owner = f"pipeline/{door.pipeline.uid}"
+        await declare(door, LimitRow("maxLLMCalls", "llmCalls", "Run", 1), owner=owner)
+        assert (await door.chat(key)).status_code == 200
+        answer = await door.chat(key, temperature=1)
+        assert (answer.status_code, answer.json()["reason"]) == (403, "RunLimitExceeded")
+        await door.run_id()
+        await door.claim("m-2")
+        assert (await door.chat(door.key("m-2"))).status_code == 200  # another run has its own
+
+
+async def test_a_limit_in_shadow_mode_lets_everything_pass_and_says_so(ledger_server):
+    async with calling(ledger_server, text()) as (door, _, key):
+        await declare(door, LimitRow("rpm", "requests", "1m", 1, enforced=False))
+        for n in range(3):
+            assert (await door.chat(key, temperature=n)).status_code == 200
+        found = await usage(door, "rpm")
+        assert (found.used, found.shadowed) == (3, 2)
+        metrics = door.app.world.metrics.text().decode()
+        assert 'headrace_limited_calls_total{mode="Shadow",resource="requests"} 2.0' in metrics
+
+
+async def test_a_limit_speaks_only_about_what_it_selects(ledger_server):
+    async with calling(ledger_server, text()) as (door, _, key):
+        other = json.dumps({"models": ["another"]})
+        mine = json.dumps({"classes": ["small"], "providers": [door.names.provider]})
+        await declare(
+            door,
+            LimitRow("other", "requests", "1m", 1, spec=other),
+            LimitRow("mine", "requests", "1m", 9, spec=mine),
+        )
+        for n in range(2):
+            assert (await door.chat(key, temperature=n)).status_code == 200
+        assert ((await usage(door, "other")).used, (await usage(door, "mine")).used) == (0, 2)
