@@ -39,6 +39,9 @@ class Submit:
     idempotency_key: str | None
     body_hash: bytes
     traceparent: str
+    priority: str = "Normal"
+    deadline: datetime | None = None
+    """When the run fails as `Timeout`, if the pipeline's longest duration does not come first."""
 
 
 class SubmitOutcome(StrEnum):
@@ -92,6 +95,8 @@ class RunRecord:
     output_tokens: int
     cost: Decimal | None
     currency: str | None
+    priority: str
+    deadline: datetime | None
     steps: tuple[StepRecord, ...] = ()
 
 

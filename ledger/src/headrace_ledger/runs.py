@@ -50,6 +50,8 @@ class Runs(Verbs):
                 "idempotency_key",
                 "body_hash",
                 "traceparent",
+                "priority",
+                "deadline",
             ),
         )
         by_n = {row[0]: row for row in rows}

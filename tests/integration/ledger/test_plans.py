@@ -112,7 +112,8 @@ async def test_a_deep_backlog_is_not_read(house, admin, ledger_server, before, a
         await house.submit(row)
         await run_one(con, house, pool)
     for _ in range(BACKLOG // 500):
-        await house.gateway.accept([make.submit(row) for _ in range(500)])
+        mixed = [make.submit(row, priority=("Low", "Normal", "High")[n % 3]) for n in range(500)]
+        await house.gateway.accept(mixed)
     if after:
         await admin.execute(ANALYZE)
     heard: list[str] = []
@@ -121,6 +122,7 @@ async def test_a_deep_backlog_is_not_read(house, admin, ledger_server, before, a
     await con.close()
     read = list(scans(heard))
     assert len(read) > 8
+    assert "tasks_ready" in {node.get("Index Name") for node in read}
     for node in read:
         rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
         assert node["Node Type"].startswith("Index"), node
@@ -129,6 +131,28 @@ async def test_a_deep_backlog_is_not_read(house, admin, ledger_server, before, a
     ours = [m for m in heard if "pg_catalog" not in m]
     sorts = [n for m in ours for n in _plan(m) if n["Node Type"] == "Sort"]
     assert [n for n in sorts if n["Actual Rows"] > 4] == []
+
+
+async def test_the_next_waiting_run_is_found_without_a_look_at_the_others(
+    house, admin, ledger_server
+):
+    row = await house.pipeline(max_concurrent_runs=1)
+    for _ in range(8):
+        mixed = [make.submit(row, priority=("Low", "High")[n % 2]) for n in range(500)]
+        await house.gateway.accept(mixed)
+    await admin.execute(ANALYZE)
+    lease = await house.lease(row)
+    con = await asyncpg.connect(ledger_server.admin_url)
+    await con.execute(EXPLAIN)
+    heard: list[str] = []
+    con.add_log_listener(lambda _, message: heard.append(message.message))
+    assert await con.fetchval("SELECT headrace.cancel($1, $2)", house.tenant, lease.run)
+    await con.close()
+    read = list(scans(heard))
+    assert "runs_waiting" in {node.get("Index Name") for node in read}
+    for node in read:
+        rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+        assert rows * node["Actual Loops"] <= FEW, node
 
 
 LISTED = {"all": None, "failed": "Failed", "running": "Running", "cancelled": "Cancelled"}

@@ -152,6 +152,8 @@ def run(**changes) -> RunRecord:
         "output_tokens": 4,
         "cost": Decimal("0.0000010"),
         "currency": "USD",
+        "priority": "Normal",
+        "deadline": None,
         "steps": (StepRecord("s", "done", 1, 0, None, None, None),),
         **changes,
     }

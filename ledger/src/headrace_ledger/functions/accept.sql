@@ -3,7 +3,7 @@
 -- Plain statements, one per table: a lone submit pays for no more than its rows, many share each statement.
 CREATE OR REPLACE FUNCTION headrace.accept(
   p_tenant text[], p_id uuid[], p_pipeline text[], p_digest text[], p_input text[], p_key text[],
-  p_hash bytea[], p_trace text[]
+  p_hash bytea[], p_trace text[], p_priority text[] DEFAULT NULL, p_deadline timestamptz[] DEFAULT NULL
 ) RETURNS TABLE (n bigint, outcome text, id uuid, pools bigint[])
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
@@ -44,9 +44,12 @@ BEGIN
     v_left := v_all;
     IF FOUND THEN
       v_sel := CASE WHEN cardinality(v_all) = cardinality(p_id) THEN NULL ELSE v_all END;
-      INSERT INTO runs (tenant, id, pipeline, version, due_at, every, made, phase, body_hash, traceparent, idempotency_key)
-      SELECT v_tenant, i.id, v.pipeline, v.id, v.due_at, v.all_steps, v.first_steps, v.phase, i.hash, i.trace, i.key
-      FROM unnest(p_id, p_hash, p_trace, p_key) WITH ORDINALITY AS i (id, hash, trace, key, n)
+      INSERT INTO runs (tenant, id, pipeline, version, due_at, every, made, phase, body_hash, traceparent, idempotency_key,
+                        priority, deadline, rank)
+      SELECT v_tenant, i.id, v.pipeline, v.id, least(v.due_at, i.deadline), v.all_steps, v.first_steps, v.phase, i.hash,
+             i.trace, i.key, coalesce(i.priority, 'Normal'), i.deadline, rank_of(i.priority, i.deadline)
+      FROM unnest(p_id, p_hash, p_trace, p_key, p_priority, p_deadline) WITH ORDINALITY
+        AS i (id, hash, trace, key, priority, deadline, n)
       WHERE v_sel IS NULL OR i.n = ANY (v_sel)
       ON CONFLICT DO NOTHING;
       GET DIAGNOSTICS v_made = ROW_COUNT;
@@ -70,10 +73,11 @@ BEGIN
       INSERT INTO events (tenant, run, seq, type)
       SELECT v_tenant, i.id, 1, 'run.accepted' FROM unnest(p_id) WITH ORDINALITY AS i (id, n)
       WHERE v_sel IS NULL OR i.n = ANY (v_sel);
-      INSERT INTO tasks (tenant, id, run, pool, version, no, state, type, timeout_seconds)
+      INSERT INTO tasks (tenant, id, run, pool, version, no, state, type, timeout_seconds, rank)
       SELECT v_tenant, task_id(i.id, s.no), i.id, s.pool, v.id, s.no,
-             CASE v.phase WHEN 1 THEN 'ready' ELSE 'waiting' END, s.type, s.timeout_seconds
-      FROM steps s, unnest(p_id) WITH ORDINALITY AS i (id, n)
+             CASE v.phase WHEN 1 THEN 'ready' ELSE 'waiting' END, s.type, s.timeout_seconds,
+             rank_of(i.priority, i.deadline)
+      FROM steps s, unnest(p_id, p_priority, p_deadline) WITH ORDINALITY AS i (id, priority, deadline, n)
       WHERE s.tenant = v_tenant AND s.version = v.id AND s.needs = 0 AND (v_sel IS NULL OR i.n = ANY (v_sel));
       v_pools := v.first_pools;
       IF v.phase = 1 THEN

@@ -61,9 +61,10 @@ BEGIN
     v_ns := array_positions(p_tenant, v_tenant);
     -- Runs before tasks, each in id order: an `= ANY` walk of the key goes in order.
     SELECT array_agg(l.id) AS id, array_agg(l.version) AS version, array_agg(l.pipeline) AS pipeline, array_agg(l.seq) AS seq,
-           array_agg(l.made) AS made, array_agg(l.finished) AS finished, array_agg(l.every) AS every, array_agg(l.due_at) AS due_at
+           array_agg(l.made) AS made, array_agg(l.finished) AS finished, array_agg(l.every) AS every, array_agg(l.due_at) AS due_at,
+           array_agg(l.rank) AS rank
     INTO rs
-    FROM (SELECT r.id, r.version, r.pipeline, r.seq, r.made, r.finished, r.every, r.due_at FROM runs r
+    FROM (SELECT r.id, r.version, r.pipeline, r.seq, r.made, r.finished, r.every, r.due_at, r.rank FROM runs r
           WHERE r.tenant = v_tenant
             AND r.id = ANY (ARRAY(SELECT t.run FROM tasks t WHERE t.tenant = v_tenant AND t.id = ANY (p_task)))
           FOR UPDATE) AS l;
@@ -194,11 +195,12 @@ BEGIN
             v_pools := v_pools || x.pool;
           END IF;
           INSERT INTO tasks (tenant, id, run, pool, version, no, type, timeout_seconds, state, fence, key_hash, claimed_by,
-                             lease_until, deadline)
+                             lease_until, deadline, rank)
           VALUES (v_tenant, x.id, rs.id[x.r], x.pool, rs.version[x.r], x.no, x.type, x.timeout_seconds,
                   CASE WHEN m IS NULL THEN 'ready' ELSE 'leased' END, CASE WHEN m IS NULL THEN 0 ELSE 1 END,
                   p_next_key[m], p_by[m], CASE WHEN m IS NOT NULL THEN now() + interval '30 s' END,
-                  CASE WHEN m IS NOT NULL THEN least(now() + make_interval(secs => x.timeout_seconds), rs.due_at[x.r]) END);
+                  CASE WHEN m IS NOT NULL THEN least(now() + make_interval(secs => x.timeout_seconds), rs.due_at[x.r]) END,
+                  rs.rank[x.r]);
           c_pool := c_pool || x.pool;
           c_ready := c_ready || (m IS NULL)::int::bigint;
           c_running := c_running || (m IS NOT NULL)::int::bigint;

@@ -15,7 +15,7 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = headrace, pg_temp AS $$
   LEFT JOIN LATERAL (
     SELECT t.ready_at FROM tasks t
     WHERE c.ready > 0 AND t.tenant = p.tenant AND t.pool = p.id AND t.state = 'ready'
-    ORDER BY t.priority DESC, t.ready_at, t.id LIMIT 1
+    ORDER BY t.rank, t.id LIMIT 1
   ) AS o ON true
   WHERE p_pools IS NULL OR p.id = ANY (p_pools)
   ORDER BY p.tenant, p.id

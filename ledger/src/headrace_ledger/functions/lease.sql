@@ -26,7 +26,7 @@ BEGIN
     SELECT t.id, t.run, t.no, t.attempts FROM tasks t
     WHERE t.tenant = p_tenant AND t.pool = p_pool AND t.state = 'ready'
       AND (p_types = '{}' OR t.type = ANY (p_types))
-    ORDER BY t.priority DESC, t.ready_at, t.id
+    ORDER BY t.rank, t.id
     LIMIT cardinality(p_keys)
     FOR UPDATE SKIP LOCKED
   ) AS t;

@@ -1,4 +1,4 @@
--- Admit waiting runs, oldest first, as far as `maxConcurrentRuns` allows; return the pools to wake.
+-- Admit waiting runs, in the order of claims, as far as `maxConcurrentRuns` allows; return the pools to wake.
 -- One transaction at a time per pipeline, or two ends of runs would both see one free place.
 CREATE OR REPLACE FUNCTION headrace.promote(p_tenant text, p_pipeline bigint) RETURNS bigint[]
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
@@ -28,7 +28,7 @@ BEGIN
   END IF;
   v_runs := ARRAY(
     SELECT r.id FROM runs r WHERE r.tenant = p_tenant AND r.pipeline = p_pipeline AND r.phase = 0
-    ORDER BY r.id LIMIT least(v_free, 1000) FOR UPDATE SKIP LOCKED);
+    ORDER BY r.rank, r.id LIMIT least(v_free, 1000) FOR UPDATE SKIP LOCKED);
   UPDATE runs r SET phase = 1 WHERE r.tenant = p_tenant AND r.id = ANY (v_runs);
   WITH moved AS (
     UPDATE tasks t SET state = 'ready', ready_at = now()

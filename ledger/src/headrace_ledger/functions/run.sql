@@ -3,14 +3,16 @@ CREATE OR REPLACE FUNCTION headrace.run(p_tenant text, p_run uuid)
 RETURNS TABLE (tenant text, id uuid, namespace text, pipeline text, digest text, status text, input text,
                sinks text[], outputs text[], error_class text, message text, created_at timestamptz,
                started_at timestamptz, finished_at timestamptz, traceparent text, input_tokens bigint,
-               output_tokens bigint, cost numeric, currency text)
+               output_tokens bigint, cost numeric, currency text,
+               priority text, deadline timestamptz)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
   PERFORM set_config('headrace.tenant', p_tenant, true);
   RETURN QUERY
     SELECT r.tenant, r.id, l.namespace, l.name, v.digest, r.status, i.input, o.names, o.documents, r.error_class, r.message,
-           r.created_at, r.started_at, r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency
+           r.created_at, r.started_at, r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency,
+           r.priority, r.deadline
     FROM runs r
     JOIN pipelines l ON l.tenant = p_tenant AND l.id = r.pipeline
     JOIN versions v ON v.tenant = p_tenant AND v.id = r.version

@@ -5,7 +5,8 @@ CREATE OR REPLACE FUNCTION headrace.runs(
   p_tenant text, p_namespace text, p_pipeline text, p_status text, p_before uuid, p_limit integer
 ) RETURNS TABLE (tenant text, id uuid, namespace text, pipeline text, digest text, status text, error_class text,
                  message text, created_at timestamptz, started_at timestamptz, finished_at timestamptz, traceparent text,
-                 input_tokens bigint, output_tokens bigint, cost numeric, currency text)
+                 input_tokens bigint, output_tokens bigint, cost numeric, currency text,
+                 priority text, deadline timestamptz)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
@@ -19,7 +20,8 @@ BEGIN
   PERFORM set_config('headrace.tenant', p_tenant, true);
   RETURN QUERY
     SELECT r.tenant, r.id, l.namespace, l.name, v.digest, r.status, r.error_class, r.message, r.created_at, r.started_at,
-           r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency
+           r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency,
+           r.priority, r.deadline
     FROM (
       SELECT r.* FROM pipelines l
       CROSS JOIN unnest(v_phases) AS h (phase)
