@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -19,6 +20,7 @@ from headrace_contract.api import (
     KeyList,
     KeyRequest,
     KeyView,
+    Priority,
     RunAccepted,
     RunList,
     RunView,
@@ -57,12 +59,30 @@ class GatewayClient:
 
     http: httpx2.AsyncClient
 
-    async def submit(
-        self, namespace: str, pipeline: str, value: Any, idempotency_key: str | None = None
+    async def submit(  # noqa: PLR0913 -- where, what, and how it is to be taken
+        self,
+        namespace: str,
+        pipeline: str,
+        value: Any,
+        idempotency_key: str | None = None,
+        *,
+        priority: Priority | None = None,
+        deadline: datetime | None = None,
     ) -> RunAccepted:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else {}
-        path = runs_path(namespace, pipeline)
-        return await self._ask(RunAccepted, "POST", path, json=value, headers=headers)
+        params: dict[str, str] = {}
+        if priority:
+            params["priority"] = priority
+        if deadline:
+            params["deadline"] = deadline.isoformat()
+        return await self._ask(
+            RunAccepted,
+            "POST",
+            runs_path(namespace, pipeline),
+            json=value,
+            headers=headers,
+            params=params,
+        )
 
     async def run(self, namespace: str, pipeline: str, run: str) -> RunView:
         return await self._ask(RunView, "GET", f"{runs_path(namespace, pipeline)}/{run}")

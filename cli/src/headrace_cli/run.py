@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from headrace_cli.board import Board
 from headrace_cli.client import GatewayClient, connect
-from headrace_cli.errors import CliError
+from headrace_cli.errors import CliError, GivenError
 from headrace_cli.follow import conclude, follow, tell_json, watched
 from headrace_cli.inputs import read_input
 from headrace_cli.live import show_for
 from headrace_cli.options import DEFAULT_GATEWAY, Format, Gateway, Namespace, Output
 from headrace_cli.printing import plain, render_value, say
-from headrace_contract.api import RunAccepted
+from headrace_contract.api import Priority, RunAccepted
+from headrace_contract.resources.base import parse_duration
 
-Where = tuple[str, str]
 
-
-async def submit(
-    client: GatewayClient, where: Where, value: Any, idempotency_key: str | None
-) -> RunAccepted:
-    """Submit: the answer means that the run is committed."""
-    return await client.submit(*where, value, idempotency_key)
+def read_deadline(given: str | None, now: datetime) -> datetime | None:
+    """Read how long from now ('2h'), or a time with its zone ('2026-01-31T12:00:00Z')."""
+    if given is None:
+        return None
+    try:
+        return now + parse_duration(given)
+    except (ValueError, OverflowError):
+        pass
+    try:
+        found = datetime.fromisoformat(given)
+    except ValueError:
+        found = None
+    if found is None or found.utcoffset() is None:
+        msg = f"`--deadline` must be like '2h' or '2026-01-31T12:00:00Z', not '{given}'"
+        raise GivenError(msg)
+    return found
 
 
 async def stay(
@@ -63,6 +74,12 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each paramete
     idempotency_key: Annotated[
         str | None, typer.Option(help="The same key with the same input is the same run.")
     ] = None,
+    priority: Annotated[
+        Priority | None, typer.Option(help="How soon, beside other runs; Normal unless given.")
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help="When it fails as Timeout: '2h' from now, or a time.")
+    ] = None,
     gateway: Gateway = DEFAULT_GATEWAY,
     output: Output = Format.TABLE,
 ) -> None:
@@ -70,11 +87,14 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each paramete
 
     Example: headrace run research -n acme-research --input '{"topic": "rivers"}' --follow
     """
+    due = read_deadline(deadline, datetime.now(UTC))
 
     async def work() -> int:
         async with connect(gateway) as client:
             value = read_input(given)
-            accepted = await submit(client, (namespace, pipeline), value, idempotency_key)
+            accepted = await client.submit(
+                namespace, pipeline, value, idempotency_key, priority=priority, deadline=due
+            )
             if not (follow_it or wait):
                 say(render(accepted, output))
                 return 0

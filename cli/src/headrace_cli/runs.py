@@ -45,6 +45,7 @@ def shape(now: datetime) -> Shape[RunView]:
         columns=(
             Column("RUN", lambda run: run.id),
             Column("STATUS", lambda run: run.status),
+            Column("PRIORITY", lambda run: run.priority),
             Column("TOKENS", lambda run: run.usage.input_tokens + run.usage.output_tokens),
             Column("COST", cost),
             Column("AGE", lambda run: age(run.created_at, now)),
@@ -73,6 +74,8 @@ def describe(run: RunView, now: datetime) -> str:
         "Run": run.id,
         "Pipeline": f"{run.namespace}/{run.pipeline}",
         "Status": run.status,
+        "Priority": run.priority,
+        "Deadline": f"{run.deadline:%Y-%m-%d %H:%M:%SZ}" if run.deadline else "<unset>",
         "Age": age(run.created_at, now) or "",
         "Took": took(run) or "<unset>",
         "Tokens": f"{run.usage.input_tokens} in, {run.usage.output_tokens} out",

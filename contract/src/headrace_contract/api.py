@@ -14,6 +14,7 @@ from pydantic import Field
 from headrace_contract.compiled import Message
 
 Scope = Literal["submit", "read", "operate"]
+Priority = Literal["Low", "Normal", "High"]
 
 
 class RunLinks(Message):
@@ -67,6 +68,8 @@ class RunView(Message):
     namespace: str
     pipeline: str
     status: str
+    priority: str = "Normal"
+    deadline: datetime | None = None
     digest: str
     created_at: datetime
     started_at: datetime | None = None

@@ -63,7 +63,7 @@ OPERATIONS: Final = (
         "Submit a run; the body is its input. Accepted means committed.",
         answer=api.RunAccepted,
         status=202,
-        query=("wait",),
+        query=("wait", "priority", "deadline"),
         headers=("Idempotency-Key", "traceparent"),
         any_body=True,
         also=(200, api.RunView),

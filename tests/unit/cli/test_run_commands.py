@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
@@ -33,6 +34,25 @@ def test_a_submit_prints_the_run(headrace, gateway):
     assert asked.url.path == "/v1/namespaces/ns/pipelines/draft/runs"
     assert json.loads(asked.content) == {"a": 1}
     assert asked.headers["idempotency-key"] == "k"
+
+
+def test_a_submit_says_how_soon_and_until_when(headrace, gateway):
+    at = "2100-01-31T12:00:00+00:00"
+    done = headrace("run", "draft", "--priority", "High", "--deadline", at)
+    assert done.exit_code == 0
+    assert headrace("run", "draft", "--deadline", "2h").exit_code == 0
+    first, second = gateway.asked
+    assert dict(first.url.params) == {"priority": "High", "deadline": at}
+    left = datetime.fromisoformat(second.url.params["deadline"]) - datetime.now(UTC)  # noqa: TID251 -- what the command itself counts from
+    assert timedelta(hours=1.9) < left <= timedelta(hours=2)
+
+
+@pytest.mark.parametrize("given", ["soon", "2100-01-31T12:00:00", ""])
+def test_a_deadline_that_is_none_is_the_users_error(headrace, gateway, given):
+    done = headrace("run", "draft", "--deadline", given)
+    assert done.exit_code == 2
+    assert "`--deadline` must be like" in done.stderr
+    assert gateway.asked == []
 
 
 def test_a_submit_prints_names_and_json(headrace, gateway):
@@ -93,8 +113,8 @@ def test_a_refusal_is_told_and_nothing_else(headrace, gateway):
 def test_runs_are_listed_as_kubectl_would(headrace, gateway):
     gateway.pages = [{"items": [run_view()]}]
     head, row = headrace("runs", "list", "draft", "-n", "ns").stdout.splitlines()
-    assert head.split() == ["RUN", "STATUS", "TOKENS", "COST", "AGE"]
-    assert row.split()[:5] == [RUN, "Succeeded", "120", "0.000135", "USD"]
+    assert head.split() == ["RUN", "STATUS", "PRIORITY", "TOKENS", "COST", "AGE"]
+    assert row.split()[:6] == [RUN, "Succeeded", "Normal", "120", "0.000135", "USD"]
 
 
 LISTS = {

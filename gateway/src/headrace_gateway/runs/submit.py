@@ -24,6 +24,7 @@ from headrace_gateway.errors import (
 )
 from headrace_gateway.identity.caller import SUBMIT
 from headrace_gateway.runs.inputs import Inputs
+from headrace_gateway.runs.order import read_deadline, read_priority
 from headrace_gateway.runs.views import accepted, run_json
 from headrace_gateway.runs.waiting import until_over, wait_seconds
 from headrace_ledger.records import RunStatus, Submit, SubmitOutcome
@@ -66,6 +67,8 @@ class SubmitRoute:
         world = self._world
         wait = wait_seconds(request.query_params.get("wait"), world.options.wait_seconds)
         key = idempotency_key(request.headers.get("idempotency-key"))
+        priority = read_priority(request.query_params.get("priority"))
+        deadline = read_deadline(request.query_params.get("deadline"), world.clock.now())
         caller = await self._access.caller(request, SUBMIT)
         body = await read_body(request, world.options.body_bytes)
         value = parse_json(body)
@@ -80,6 +83,8 @@ class SubmitRoute:
             idempotency_key=key,
             body_hash=body_hash(pipeline, value, key),
             traceparent=keep_or_make(request.headers.get("traceparent"), world.chance),
+            priority=priority,
+            deadline=deadline,
         )
         run, status = await self._accept(request, item, pipeline)
         return await self._answer(pipeline, run, status, wait)

@@ -41,6 +41,8 @@ def view(run: RunRecord) -> RunView:
         namespace=run.namespace,
         pipeline=run.pipeline,
         status=run.status,
+        priority=run.priority,
+        deadline=run.deadline,
         digest=run.digest,
         created_at=run.created_at,
         started_at=run.started_at,
