@@ -71,3 +71,21 @@ async def test_a_hand_back_runs_elsewhere_at_once(house):
     assert await house.states(item) == {"only": "ready"}
     [step] = (await house.gateway.run(house.tenant, item.id)).steps
     assert (step.attempt, step.losses) == (1, 0)
+
+
+async def test_regression_07_a_hundred_lost_workers_leases_all_come_back(house, admin):
+    row = await house.pipeline()
+    pool = await house.pool(row)
+    await house.gateway.accept([make.submit(row) for _ in range(100)])
+    wishes = [make.wish(house.tenant, pool, worker=f"lost-{n}") for n in range(100)]
+    lost = [lease for leases in await house.gateway.claim(wishes) for lease in leases]
+    assert len({lease.task for lease in lost}) == 100
+    await admin.execute(
+        "UPDATE headrace.tasks SET lease_until = now() - interval '1 s' WHERE tenant = $1",
+        house.tenant,
+    )
+    while (await house.gateway.sweep()).more:
+        pass
+    again = await house.claim(row, 100)
+    assert {lease.task for lease in again} == {lease.task for lease in lost}
+    assert {lease.attempt for lease in again} == {lost[0].attempt}  # no attempt was spent
