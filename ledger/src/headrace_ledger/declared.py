@@ -19,6 +19,8 @@ class TenantRow:
     stop_policy: str = "None"
     weight: int = 1
     """Share of what a limit lets go while several tenants wait for it."""
+    max_runs: int | None = None
+    """Most runs under way at once over all pipelines; the rest waits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,13 @@ class Rows(Verbs):
         """Write a tenant and exactly these namespaces."""
         _refuse(row)
         await self._caller.rows(
-            "put_tenant", row.tenant, row.uid, list(row.namespaces), row.stop_policy, row.weight
+            "put_tenant",
+            row.tenant,
+            row.uid,
+            list(row.namespaces),
+            row.stop_policy,
+            row.weight,
+            row.max_runs,
         )
 
     async def delete_tenant(self, tenant: str, uid: str) -> None:

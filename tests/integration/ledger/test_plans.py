@@ -133,10 +133,16 @@ async def test_a_deep_backlog_is_not_read(house, admin, ledger_server, before, a
     assert [n for n in sorts if n["Actual Rows"] > 4] == []
 
 
+BOUND = {"its pipeline has a limit": (1, None), "its tenant has a limit": (None, 1)}
+
+
+@pytest.mark.parametrize(("of_pipeline", "of_tenant"), BOUND.values(), ids=BOUND)
 async def test_the_next_waiting_run_is_found_without_a_look_at_the_others(
-    house, admin, ledger_server
+    house, admin, ledger_server, of_pipeline, of_tenant
 ):
-    row = await house.pipeline(max_concurrent_runs=1)
+    bound = dataclasses.replace(make.tenant(house.tenant), max_runs=of_tenant)
+    await house.operator.put_tenant(bound)
+    row = await house.pipeline(max_concurrent_runs=of_pipeline)
     for _ in range(8):
         mixed = [make.submit(row, priority=("Low", "High")[n % 2]) for n in range(500)]
         await house.gateway.accept(mixed)

@@ -10,3 +10,6 @@ CREATE INDEX runs_waiting ON headrace.runs (tenant, pipeline, rank, id) WHERE ph
 DROP INDEX headrace.tasks_ready;
 ALTER TABLE headrace.tasks DROP COLUMN priority, ADD COLUMN rank timestamptz NOT NULL DEFAULT now();
 CREATE INDEX tasks_ready ON headrace.tasks (tenant, pool, rank, id) WHERE state = 'ready';
+
+-- How many runs of a tenant may be under way at once, over all of its pipelines.
+ALTER TABLE headrace.tenants ADD COLUMN max_runs integer CHECK (max_runs > 0);
