@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 from headrace_contract.resources.kinds import AGENT_PIPELINE, AGENT_TENANT, MODEL_PROVIDER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from headrace_contract.resources.kinds import Kind
 
 
@@ -54,6 +56,19 @@ def _pool(**changes: Any) -> dict[str, Any]:
     return pipeline(pools=[{"name": "main", **changes}])
 
 
+def _limited(make: Callable[..., dict[str, Any]], **changes: Any) -> dict[str, Any]:
+    limit = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
+    return make(limits=[{**limit, **changes}])
+
+
+def _run(**changes: Any) -> dict[str, Any]:
+    return pipeline(limits={"perRun": changes})
+
+
+def _budget(**changes: Any) -> dict[str, Any]:
+    return tenant(budgets=[{"name": "monthly", "amount": "100", **changes}])
+
+
 def _llm(**changes: Any) -> dict[str, Any]:
     llm = {"class": "fast", "prompt": "Say hello."}
     return {"name": "draft", "type": "LLM", "llm": llm, **changes}
@@ -73,6 +88,11 @@ _SCALING = "`minReplicas` must be at most `maxReplicas`"
 _BACKOFF = "`initial` must be at most `max`"
 _POSITIVE = "the duration must be longer than 0s"
 _CLASSES = "each class must be served by exactly one model of the provider"
+_ZONED = "`timeZone` must be left out unless `window` is 'CalendarDay' or 'CalendarMonth'"
+_CONCURRENT = "`window` must not be 'None' (how many at once)"
+_NO_MONEY = "the amount must be more than 0"
+_AT_ONCE = {"resource": "llmCalls", "window": "None"}
+_BERLIN = {"timeZone": "Europe/Berlin"}
 _CIDR = {"cidr": "203.0.113.0/24"}
 
 # What CEL rules decide.
@@ -188,6 +208,20 @@ RULES = (
     Case("no time to connect", MODEL_PROVIDER, provider(timeouts={"connect": "0s"}), _POSITIVE),
     Case("no time to answer", MODEL_PROVIDER, provider(timeouts={"firstByte": "0s"}), _POSITIVE),
     Case("no time for a call", MODEL_PROVIDER, provider(timeouts={"total": "0m"}), _POSITIVE),
+    Case("tokens a minute", AGENT_TENANT, _limited(tenant, selector={"classes": ["fast"]})),
+    Case("tokens a minute of all", MODEL_PROVIDER, _limited(provider, mode="Shadow")),
+    Case("calls at once", AGENT_TENANT, _limited(tenant, **_AT_ONCE)),
+    Case("calls at once of all", MODEL_PROVIDER, _limited(provider, **_AT_ONCE)),
+    Case("tokens at once", AGENT_TENANT, _limited(tenant, window="None"), _CONCURRENT),
+    Case("tokens at once of all", MODEL_PROVIDER, _limited(provider, window="None"), _CONCURRENT),
+    Case("a day in Berlin", AGENT_TENANT, _limited(tenant, window="CalendarDay", **_BERLIN)),
+    Case("a minute in Berlin", AGENT_TENANT, _limited(tenant, **_BERLIN), _ZONED),
+    Case("a minute of all in Berlin", MODEL_PROVIDER, _limited(provider, **_BERLIN), _ZONED),
+    Case("a budget", AGENT_TENANT, _budget(softPercents=[50, 80], **_BERLIN)),
+    Case("24 hours in Berlin", AGENT_TENANT, _budget(window="1d", **_BERLIN), _ZONED),
+    Case("a budget of nothing", AGENT_TENANT, _budget(amount="0.00"), _NO_MONEY),
+    Case("a run for a cent", AGENT_PIPELINE, _run(maxCost={"amount": "0.01"}, maxLLMCalls=3)),
+    Case("a run for nothing", AGENT_PIPELINE, _run(maxCost={"amount": "0"}), _NO_MONEY),
 )
 
 NAMES = {
@@ -240,6 +274,17 @@ BOUNDS = (
     ),
     Case("a tier of another day", AGENT_PIPELINE, pipeline(tier="Sync"), "spec.tier"),
     Case("an endpoint by ftp", MODEL_PROVIDER, provider(endpoint="ftp://a"), "endpoint"),
+    Case("no tokens", AGENT_TENANT, _limited(tenant, limit=0), "limits[0].limit"),
+    Case("tokens a week", AGENT_TENANT, _limited(tenant, window="1w"), "limits[0].window"),
+    Case("all of a budget, softly", AGENT_TENANT, _budget(softPercents=[100]), "softPercents"),
+    Case("a weight of nothing", AGENT_TENANT, tenant(weight=0), "weight"),
+    Case("a run without tokens", AGENT_PIPELINE, _run(maxTokens=0), "maxTokens"),
+    Case(
+        "two limits of one name",
+        AGENT_TENANT,
+        tenant(limits=2 * _limited(tenant)["limits"]),
+        "Duplicate value",
+    ),
     Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces"),
 )
 ALL = (*SMALLEST, *RULES, *BOUNDS)

@@ -17,6 +17,8 @@ class ConditionType(StrEnum):
     PAUSED = "Paused"
     PROVISIONED = "Provisioned"
     DELETION_BLOCKED = "DeletionBlocked"
+    LIMITS_ENFORCED = "LimitsEnforced"
+    WITHIN_BUDGET = "WithinBudget"
 
 
 class Reason(StrEnum):
@@ -55,6 +57,11 @@ class Reason(StrEnum):
     DRAINING_POOL = "DrainingPool"
     LIMIT_TOO_SMALL = "LimitTooSmall"
     POISON_SUSPECTED = "PoisonSuspected"
+    LIMITS_ENFORCED = "LimitsEnforced"
+    LIMITS_NOT_IN_LEDGER = "LimitsNotInLedger"
+    WITHIN_BUDGET = "WithinBudget"
+    SOFT_BUDGET_REACHED = "SoftBudgetReached"
+    BUDGET_EXHAUSTED = "BudgetExhausted"
 
 
 CONDITIONS: Final[dict[ConditionType, str]] = {
@@ -68,6 +75,8 @@ CONDITIONS: Final[dict[ConditionType, str]] = {
     ConditionType.PAUSED: "A stop policy is in force, here or on the tenant; absent otherwise.",
     ConditionType.PROVISIONED: "Namespaces and ledger rows of the tenant are in place.",
     ConditionType.DELETION_BLOCKED: "Deletion waits; the message says for what. Absent otherwise.",
+    ConditionType.LIMITS_ENFORCED: "The ledger enforces the limits that the spec declares.",
+    ConditionType.WITHIN_BUDGET: "No budget is used up.",
 }
 
 MEANING: Final[dict[Reason, str]] = {
@@ -106,4 +115,9 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.DRAINING_POOL: "A pool left the spec and lives until no unfinished task names it.",
     Reason.LIMIT_TOO_SMALL: "A step was parked three times without any progress.",
     Reason.POISON_SUSPECTED: "A step was cut off five times and is a dead letter now.",
+    Reason.LIMITS_ENFORCED: "The ledger's limits are those of the spec; Shadow ones are counted.",
+    Reason.LIMITS_NOT_IN_LEDGER: "The ledger does not have the limits of the spec (yet).",
+    Reason.WITHIN_BUDGET: "No soft percent of any budget has been reached.",
+    Reason.SOFT_BUDGET_REACHED: "A soft percent of a budget has been reached; work goes on.",
+    Reason.BUDGET_EXHAUSTED: "A budget is used up; the message says until when.",
 }

@@ -92,6 +92,33 @@ def test_rules_are_read_with_the_rest():
     )
 
 
+ATLANTIS = {"name": "days", "window": "CalendarDay", "timeZone": "Europe/Atlantis"}
+ZONES = {
+    "a tenant's limit": (
+        AGENT_TENANT,
+        crd_cases.tenant(limits=[{**ATLANTIS, "resource": "tokens", "limit": 5}]),
+        "spec.limits[0].timeZone",
+    ),
+    "a tenant's budget": (
+        AGENT_TENANT,
+        crd_cases.tenant(budgets=[{"name": "b", "amount": "1"}, {**ATLANTIS, "amount": "1"}]),
+        "spec.budgets[1].timeZone",
+    ),
+    "a provider's limit": (
+        MODEL_PROVIDER,
+        crd_cases.provider(limits=[{**ATLANTIS, "resource": "tokens", "limit": 5}]),
+        "spec.limits[0].timeZone",
+    ),
+}
+
+
+@pytest.mark.parametrize(("kind", "raw", "path"), ZONES.values(), ids=ZONES)
+@pytest.mark.parametrize("stored", [False, True], ids=["written", "stored"])
+def test_a_time_zone_that_is_none_is_refused(kind, raw, path, stored):
+    wanted = "must be an IANA time zone such as 'Europe/Berlin', not 'Europe/Atlantis'"
+    assert parse(kind, raw, stored=stored) == (None, [Problem(path, wanted)])
+
+
 def test_a_secret_in_the_wrong_place_is_not_repeated():
     raw = crd_cases.tenant(stopPolicy="hr_supersecret")
     _, [problem] = parse(AGENT_TENANT, raw)

@@ -11,6 +11,7 @@ from pydantic_core import ErrorDetails
 
 from headrace_contract.check.pipeline import check_egress
 from headrace_contract.check.rules import check_rules
+from headrace_contract.check.zones import check_zones
 from headrace_contract.problem import Problem, quoted
 from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_contract.resources.agent_tenant import AgentTenantSpec
@@ -22,6 +23,7 @@ from headrace_contract.resources.base import (
     Spec,
 )
 from headrace_contract.resources.kinds import Kind
+from headrace_contract.resources.model_provider import ModelProviderSpec
 
 
 def parse(
@@ -42,6 +44,10 @@ def parse(
     problems = [] if stored or isinstance(spec, AgentPipelineSpec) else check_rules(spec)
     if isinstance(spec, AgentTenantSpec):
         problems += check_egress("spec.allowed.egress", spec.allowed.egress)
+        problems += check_zones("spec.limits", spec.limits)
+        problems += check_zones("spec.budgets", spec.budgets)
+    if isinstance(spec, ModelProviderSpec):
+        problems += check_zones("spec.limits", spec.limits)
     return (None if problems else spec), problems
 
 

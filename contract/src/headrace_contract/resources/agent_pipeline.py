@@ -22,6 +22,7 @@ from headrace_contract.resources.base import (
     rules,
 )
 from headrace_contract.resources.egress import EgressRule
+from headrace_contract.resources.limits import Amount, Cost
 from headrace_contract.resources.pools import Pool
 from headrace_contract.resources.steps import Step
 
@@ -100,6 +101,12 @@ class PerRun(Spec):
 
     max_duration: PositiveDuration = "24h"
     """Longest time from acceptance to the end, else the run fails as Timeout; 24h by default."""
+    max_tokens: Amount | None = None
+    """Most tokens of prompts and answers of one run, else it fails; no limit when absent."""
+    max_cost: Cost | None = None
+    """Most that the model calls of one run may cost, else it fails; no limit when absent."""
+    max_llm_calls: Annotated[Amount | None, Field(alias="maxLLMCalls")] = None
+    """Most model calls of one run, else it fails; no limit when absent."""
 
 
 class PipelineLimits(Spec):

@@ -17,6 +17,13 @@ from headrace_contract.resources.base import (
     rules,
 )
 from headrace_contract.resources.egress import EgressRule
+from headrace_contract.resources.limits import (
+    Budgets,
+    BudgetUsages,
+    LimitUsages,
+    Nearest,
+    TenantLimits,
+)
 
 
 class Allowed(Spec):
@@ -58,6 +65,12 @@ class AgentTenantSpec(Spec):
     """Namespaces that belong to the tenant; one that an older tenant claims is refused."""
     allowed: Allowed = Field(default_factory=Allowed)
     """What pipelines of the tenant may use."""
+    weight: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Share of a provider's limits, beside other tenants that wait for them; 1 by default."""
+    limits: TenantLimits = []
+    """How much the tenant may use in a time, over all of its pipelines; no limit when empty."""
+    budgets: Budgets = []
+    """How much the tenant may spend in a time; no budget when empty."""
     stop_policy: StopPolicy = "None"
     """'Hold' starts no step of the tenant, 'HoldAndDrain' interrupts running steps too."""
 
@@ -72,3 +85,9 @@ class AgentTenantStatus(Status):
     """Namespaces that the tenant holds."""
     pipelines: Annotated[int, Field(ge=0)] = 0
     """Pipelines in these namespaces."""
+    limits: LimitUsages = []
+    """How each limit stands."""
+    budgets: BudgetUsages = []
+    """How each budget stands."""
+    nearest: Nearest = ""
+    """The limit or budget of which most is used, for people: 'tokens 1m 92 %'."""

@@ -20,6 +20,7 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
+from headrace_contract.resources.limits import Limits, LimitUsages, Nearest
 
 
 class SecretKeyRef(Spec):
@@ -106,6 +107,8 @@ class ModelProviderSpec(Spec):
         list[DnsLabel], Field(max_length=256, json_schema_extra=as_set())
     ] = []
     """Tenants that may use the provider; all when empty."""
+    limits: Limits = []
+    """How much all tenants together may use in a time; no limit when empty."""
     timeouts: Timeouts = Field(default_factory=Timeouts)
     """How long the gateway waits."""
 
@@ -115,3 +118,7 @@ class ModelProviderStatus(Status):
 
     pipelines: Annotated[int, Field(ge=0)] = 0
     """Pipelines that refer to the provider."""
+    limits: LimitUsages = []
+    """How each limit stands, over all tenants."""
+    nearest: Nearest = ""
+    """The limit of which most is used, for people: 'tokens 1m 92 %'."""

@@ -1,0 +1,194 @@
+"""Limits and budgets as a platform team declares them, and as status shows them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from headrace_contract.resources.base import (
+    Currency,
+    DnsLabel,
+    ModelClass,
+    ModelName,
+    Money,
+    Spec,
+    as_set,
+    listed_by,
+    rule,
+    rules,
+)
+
+Resource = Literal["tokens", "inputTokens", "outputTokens", "requests", "llmCalls"]
+Window = Literal["1s", "1m", "1h", "1d", "CalendarDay", "CalendarMonth", "None"]
+BudgetWindow = Literal["1d", "CalendarDay", "CalendarMonth"]
+OnExceed = Literal["Park", "Reject"]
+Mode = Literal["Enforce", "Shadow"]
+TimeZone = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z][-A-Za-z0-9_+/]*$", min_length=1, max_length=64)
+]
+# Fits into 64 bits beside all that is in flight, and into what JavaScript reads exactly.
+Amount = Annotated[int, Field(ge=1, le=1_000_000_000_000_000)]
+PositiveMoney = Annotated[
+    Money,
+    Field(json_schema_extra=rules(rule("self.matches('[1-9]')", "the amount must be more than 0"))),
+]
+
+_ZONED = rule(
+    "self.timeZone == 'UTC' || self.window.startsWith('Calendar')",
+    "`timeZone` must be left out unless `window` is 'CalendarDay' or 'CalendarMonth'",
+)
+_CONCURRENT = rule(
+    "self.window != 'None' || self.resource == 'llmCalls'",
+    "`window` must not be 'None' (how many at once) for anything but `resource: llmCalls`",
+)
+
+
+class ProviderSelector(Spec):
+    """Which calls of a provider count; all of them when both lists are empty."""
+
+    models: Annotated[list[ModelName], Field(max_length=64, json_schema_extra=as_set())] = []
+    """Models that count, as the provider names them; every model when empty."""
+    classes: Annotated[list[ModelClass], Field(max_length=16, json_schema_extra=as_set())] = []
+    """Model classes that count; every class when empty."""
+
+
+class Selector(ProviderSelector):
+    """Which calls count; all of them when every list is empty."""
+
+    providers: Annotated[list[DnsLabel], Field(max_length=64, json_schema_extra=as_set())] = []
+    """ModelProviders that count; every provider when empty."""
+
+
+class Limit(Spec):
+    """How much of something may be used in a time; a provider's is shared by all tenants."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_ZONED, _CONCURRENT))
+
+    name: DnsLabel
+    """Name of the limit, as messages and status call it."""
+    resource: Resource
+    """What is counted: tokens of prompt and answer together or apart, requests, or model calls."""
+    limit: Amount
+    """How much may be used in one window; with `window: None`, how many calls at once."""
+    window: Window
+    """
+    '1s', '1m', '1h' and '1d' slide, 'CalendarDay' and 'CalendarMonth' begin anew at midnight of the
+    time zone, 'None' limits how many calls there are at once.
+    """
+    time_zone: TimeZone = "UTC"
+    """Time zone of a calendar window by its IANA name, such as 'Europe/Berlin'; UTC by default."""
+    selector: ProviderSelector = Field(default_factory=ProviderSelector)
+    """Which calls count."""
+    mode: Mode = "Enforce"
+    """'Shadow' counts what would have been stopped and stops nothing; 'Enforce' by default."""
+    on_exceed: OnExceed = "Park"
+    """'Park' lets a step wait without a worker, 'Reject' fails it; 'Park' by default."""
+
+
+class TenantLimit(Limit):
+    """How much of something a tenant may use in a time."""
+
+    selector: Selector = Field(default_factory=Selector)
+    """Which calls count."""
+
+
+class Budget(Spec):
+    """How much money a tenant may spend in a time."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_ZONED))
+
+    name: DnsLabel
+    """Name of the budget, as messages and status call it."""
+    amount: PositiveMoney
+    """What may be spent in one window, a decimal string."""
+    currency: Currency = "USD"
+    """ISO 4217 code; calls whose price has another currency do not count. USD by default."""
+    window: BudgetWindow = "CalendarMonth"
+    """'1d' slides, 'CalendarDay' and 'CalendarMonth' begin anew at midnight of the time zone."""
+    time_zone: TimeZone = "UTC"
+    """Time zone of a calendar window by its IANA name, such as 'Europe/Berlin'; UTC by default."""
+    soft_percents: Annotated[
+        list[Annotated[int, Field(ge=1, le=99)]], Field(max_length=8, json_schema_extra=as_set())
+    ] = []
+    """Percents of the amount at which `WithinBudget` and an Event say so; none by default."""
+    on_hard: OnExceed = "Park"
+    """At the amount, 'Park' lets steps wait without a worker, 'Reject' fails them."""
+    mode: Mode = "Enforce"
+    """'Shadow' counts what would have been stopped and stops nothing; 'Enforce' by default."""
+
+
+class Cost(Spec):
+    """An amount of money."""
+
+    amount: PositiveMoney
+    """A decimal string."""
+    currency: Currency = "USD"
+    """ISO 4217 code; USD by default."""
+
+
+Count = Annotated[int, Field(ge=0)]
+Word = Annotated[str, StringConstraints(max_length=63)]
+Decimals = Annotated[str, StringConstraints(max_length=32)]
+Instant = Annotated[
+    str, StringConstraints(max_length=40), Field(json_schema_extra={"format": "date-time"})
+]
+
+
+class LimitUsage(Spec):
+    """How a limit stands; written at most once per 5 s."""
+
+    name: Word
+    """Name of the limit."""
+    resource: Word
+    """What is counted."""
+    window: Word
+    """In what time."""
+    limit: Count
+    """How much may be used, as the ledger enforces it."""
+    used: Count
+    """What was used in this window."""
+    reserved: Count
+    """What calls that are under way may still use, estimated."""
+    available: Count
+    """What is left for new calls."""
+    shadowed: Count
+    """Calls that a limit in Shadow mode would have stopped."""
+    waiting: Count
+    """Steps that are parked for this limit."""
+    resets_at: Instant | None = None
+    """When the window begins anew, or something is available again; absent if nothing was used."""
+
+
+class BudgetUsage(Spec):
+    """How a budget stands; written at most once per 5 s."""
+
+    name: Word
+    """Name of the budget."""
+    currency: Word
+    """ISO 4217 code."""
+    amount: Decimals
+    """What may be spent, a decimal string, as the ledger enforces it."""
+    spent: Decimals
+    """What was spent in this window."""
+    reserved: Decimals
+    """What calls that are under way may cost at most."""
+    available: Decimals
+    """What is left for new calls."""
+    resets_at: Instant | None = None
+    """When the window begins anew, or something is available again; absent if nothing was spent."""
+
+
+MOST_LIMITS = 32
+Limits = Annotated[list[Limit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))]
+TenantLimits = Annotated[
+    list[TenantLimit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
+]
+Budgets = Annotated[list[Budget], Field(max_length=8, json_schema_extra=listed_by("name"))]
+LimitUsages = Annotated[
+    list[LimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
+]
+BudgetUsages = Annotated[
+    list[BudgetUsage], Field(max_length=8, json_schema_extra=listed_by("name"))
+]
+Nearest = Annotated[str, StringConstraints(max_length=63)]
