@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from headrace_contract.resources.base import API_VERSION
+from headrace_contract.resources.model_provider import ModelProviderSpec
 from headrace_operator.model.identity import Identity
 from headrace_operator.model.parse import parse_pipeline, parse_provider, parse_tenant
 from headrace_operator.model.seen import PipelineSeen
@@ -109,6 +110,12 @@ def parsed_tenant(raw: dict[str, Any]) -> Tenant:
     spec = parse_tenant(raw)
     assert not isinstance(spec, list)
     return Tenant(Identity.of(raw), spec)
+
+
+def parsed_provider(raw: dict[str, Any]) -> ModelProviderSpec:
+    spec = parse_provider(raw)
+    assert not isinstance(spec, list)
+    return spec
 
 
 def context(known: PipelineSeen, site: Site = SITE) -> PipelineContext:

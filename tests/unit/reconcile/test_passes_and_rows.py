@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import make
 from headrace_operator.errors import LedgerUnavailableError
@@ -159,13 +160,8 @@ async def test_one_old_list_is_not_believed():
 async def test_rows_without_an_object_are_removed_by_the_resync():
     one = await settled()
     [(uid, plan)] = one.ledger.pipeline_rows.items()
-    one.ledger.pipeline_rows["uid-of-nobody"] = plan
-    one.ledger.pipeline_rows["uid-of-nobody"] = plan.__class__(
-        compiled=plan.compiled.model_copy(update={"uid": "uid-of-nobody"}),
-        service_account="",
-        stop_policy="None",
-        pools=(),
-    )
+    nobody = plan.compiled.model_copy(update={"uid": "uid-of-nobody"})
+    one.ledger.pipeline_rows["uid-of-nobody"] = replace(plan, compiled=nobody)
     one.ledger.provider_rows["uid-of-no-provider"] = "nobody"
     one.ledger.tenant_rows["uid-of-no-tenant"] = ("nobody", ())
     await resync(one.world)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from headrace_operator.model.resource import Resource
     from headrace_operator.plan.build import LedgerPlan, Plan, PoolPlan
+    from headrace_operator.plan.limits import LimitsPlan
     from headrace_operator.plan.stamp import Manifest
 
 Body = dict[str, Any]
@@ -39,6 +40,7 @@ class Rows(Protocol):
     """Where the ledger learns of a pipeline."""
 
     async def put_pipeline(self, plan: LedgerPlan) -> None: ...
+    async def put_limits(self, plan: LimitsPlan) -> None: ...
 
 
 class Children:
@@ -82,6 +84,7 @@ async def execute(plan: Plan, children: Children, objects: Objects, rows: Rows) 
 
 async def _tell(plan: LedgerPlan, rows: Rows) -> list[ReconcileError]:
     try:
+        await rows.put_limits(plan.limits)  # first, so that no run begins without them
         await rows.put_pipeline(plan)
     except ReconcileError as exc:
         return [exc]

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_contract.resources.agent_pipeline import Backlog
-from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
+from headrace_ledger.declared import (
+    EdgeRow,
+    LimitRow,
+    LimitSet,
+    PipelineRow,
+    PoolRow,
+    ProviderRow,
+    TenantRow,
+)
 from headrace_operator.apply.errors import ledger_errors
+from headrace_operator.model.usage import Usage
 from headrace_operator.plan.stamp import digest
 
 if TYPE_CHECKING:
@@ -21,6 +30,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.plan.build import LedgerPlan
+    from headrace_operator.plan.limits import LimitsPlan
 
 DEADLINE_SECONDS: Final = 10.0
 
@@ -33,6 +43,7 @@ class LedgerRows:
         self._ledger: Ledger | None = None
         self._connecting = asyncio.Lock()
         self._written: dict[str, str] = {}
+        self._limited: dict[str, str] = {}
 
     async def close(self) -> None:
         if self._ledger is not None:
@@ -54,7 +65,10 @@ class LedgerRows:
 
     async def put_tenant(self, tenant: Tenant, held: Sequence[str]) -> None:
         uid = tenant.identity.uid
-        row = TenantRow(tenant.name, uid, tuple(held), tenant.spec.stop_policy)
+        spec = tenant.spec
+        row = TenantRow(
+            tenant.name, uid, tuple(held), stop_policy=spec.stop_policy, weight=spec.weight
+        )
         if self._written.get(uid) == (mark := digest(repr(row))):
             return
         async with self._door() as ledger:
@@ -62,7 +76,8 @@ class LedgerRows:
         self._written[uid] = mark
 
     async def put_provider(self, identity: Identity, spec: ModelProviderSpec) -> None:
-        text = spec.model_dump_json(by_alias=True)
+        # Limits have rows of their own; a gateway that knows none of them reads this one still.
+        text = spec.model_dump_json(by_alias=True, exclude={"limits"})
         row = ProviderRow(identity.name, identity.uid, text, digest(text))
         if self._written.get(identity.uid) == (mark := digest(repr(row))):
             return
@@ -70,25 +85,55 @@ class LedgerRows:
             await ledger.put_provider(row)
         self._written[identity.uid] = mark
 
+    async def put_limits(self, plan: LimitsPlan) -> None:
+        """Write all limits of an owner, unless these very limits were the last that we wrote."""
+        rows = limit_set(plan)
+        if self._limited.get(plan.uid) == (mark := digest(repr(rows))):
+            return
+        async with self._door() as ledger:
+            await ledger.put_limits(rows)
+        self._limited[plan.uid] = mark
+
+    async def usage(self, tenant: str) -> list[Usage]:
+        """Say how a tenant's limits stand, or those of all providers (`_platform`)."""
+        async with self._door() as ledger:
+            rows = await ledger.usage(tenant)
+        return [
+            Usage(
+                owner=row.owner,
+                name=row.name,
+                resource=row.resource,
+                window=row.window,
+                capacity=row.capacity,
+                used=row.used,
+                reserved=row.reserved,
+                shadowed=row.shadowed,
+                waiting=row.waiting,
+                resets_at=row.resets_at,
+                digest=row.digest,
+            )
+            for row in rows
+        ]
+
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         """Hold a pipeline for good; say how many steps run and how many runs are unfinished."""
-        self._written.pop(uid, None)
+        self.forget(uid)
         async with self._door() as ledger:
             remaining = await ledger.drain_pipeline(uid, tenant)
         return remaining.running, remaining.unfinished
 
     async def delete_pipeline(self, uid: str, tenant: str) -> None:
-        self._written.pop(uid, None)
+        self.forget(uid)
         async with self._door() as ledger:
             await ledger.delete_pipeline(uid, tenant)
 
     async def delete_tenant(self, name: str, uid: str) -> None:
-        self._written.pop(uid, None)
+        self.forget(uid)
         async with self._door() as ledger:
             await ledger.delete_tenant(name, uid)
 
     async def delete_provider(self, name: str, uid: str) -> None:
-        self._written.pop(uid, None)
+        self.forget(uid)
         async with self._door() as ledger:
             await ledger.delete_provider(name, uid)
 
@@ -124,8 +169,9 @@ class LedgerRows:
         }
 
     def forget(self, uid: str) -> None:
-        """Write the row of this UID again, whatever was written before."""
+        """Write the rows of this UID again, whatever was written before."""
         self._written.pop(uid, None)
+        self._limited.pop(uid, None)
 
     @asynccontextmanager
     async def _door(self) -> AsyncIterator[Ledger]:
@@ -167,6 +213,23 @@ def pipeline_row(plan: LedgerPlan) -> PipelineRow:
         run_seconds=compiled.run_seconds,
         result_seconds=compiled.result_seconds,
     )
+
+
+def limit_set(plan: LimitsPlan) -> LimitSet:
+    """Say limits in the ledger's words."""
+    rows = tuple(
+        LimitRow(
+            name=limit.name,
+            resource=limit.resource,
+            window=limit.window,
+            capacity=limit.capacity,
+            zone=limit.zone,
+            enforced=limit.enforced,
+            spec=limit.spec,
+        )
+        for limit in plan.limits
+    )
+    return LimitSet(plan.tenant, plan.owner, plan.digest, rows)
 
 
 def _summed(counts: Sequence[PoolCounts]) -> dict[tuple[str, str], Backlog]:

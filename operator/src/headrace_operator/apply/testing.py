@@ -1,5 +1,5 @@
 """
-Fakes that ship: an API server and a ledger in memory, for tests of everything that uses them.
+Fakes that ship: an API server in memory, and beside it the ledger's rows.
 
 `MemoryCluster` knows owners of fields just well enough for what the operator does: what a manager
 no longer applies goes away, what another one owns stays. The real one sits the same exam.
@@ -14,20 +14,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from headrace_contract.names import FIELD_MANAGER, FINALIZER, REPLICAS_MANAGER
+from headrace_operator.apply.memory_ledger import MemoryLedger
 from headrace_operator.errors import ConflictError, GoneError
 from headrace_operator.model.resource import DEPLOYMENTS, OURS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from headrace_contract.resources.agent_pipeline import Backlog
-    from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Resource
-    from headrace_operator.model.tenancy import Tenant
-    from headrace_operator.plan.build import LedgerPlan
     from headrace_operator.plan.stamp import Manifest
+
+__all__ = ["MemoryCluster", "MemoryLedger", "Stored"]
 
 Body = dict[str, Any]
 Place = tuple[str, str | None, str]
@@ -210,79 +207,6 @@ class MemoryCluster:
             body["spec"].setdefault("replicas", 1)
             body["metadata"]["managedFields"] = _owners_of_count(stored)
         return body
-
-
-class MemoryLedger:
-    """The ledger's rows in memory; `away` is raised by every call while it is set."""
-
-    def __init__(self) -> None:
-        self.pipeline_rows: dict[str, LedgerPlan] = {}
-        self.tenant_rows: dict[str, tuple[str, tuple[str, ...]]] = {}
-        self.provider_rows: dict[str, str] = {}
-        self.counted: dict[tuple[str, str], Backlog] = {}
-        self.remaining: dict[str, tuple[int, int]] = {}
-        self.draining_pools: dict[tuple[str, str], set[str]] = {}
-        self.away: ReconcileError | None = None
-        self.calls: list[str] = []
-
-    async def put_pipeline(self, plan: LedgerPlan) -> None:
-        self._call("put_pipeline")
-        self.pipeline_rows[plan.compiled.uid] = plan
-
-    async def put_tenant(self, tenant: Tenant, held: Sequence[str]) -> None:
-        self._call("put_tenant")
-        self.tenant_rows[tenant.identity.uid] = (tenant.name, tuple(held))
-
-    async def put_provider(self, identity: Identity, spec: ModelProviderSpec) -> None:
-        self._call("put_provider")
-        self.provider_rows[identity.uid] = identity.name
-
-    async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
-        self._call("drain_pipeline")
-        return self.remaining.get(uid, (0, 0))
-
-    async def delete_pipeline(self, uid: str, tenant: str) -> None:
-        self._call("delete_pipeline")
-        self.pipeline_rows.pop(uid, None)
-
-    async def delete_tenant(self, name: str, uid: str) -> None:
-        self._call("delete_tenant")
-        self.tenant_rows.pop(uid, None)
-
-    async def delete_provider(self, name: str, uid: str) -> None:
-        self._call("delete_provider")
-        self.provider_rows.pop(uid, None)
-
-    async def pipelines(self) -> set[tuple[str, str]]:
-        self._call("pipelines")
-        return {(plan.compiled.tenant, uid) for uid, plan in self.pipeline_rows.items()}
-
-    async def tenants(self) -> set[tuple[str, str]]:
-        self._call("tenants")
-        return {(name, uid) for uid, (name, _) in self.tenant_rows.items()}
-
-    async def providers(self) -> set[tuple[str, str]]:
-        self._call("providers")
-        return {(name, uid) for uid, name in self.provider_rows.items()}
-
-    async def backlogs(self) -> dict[tuple[str, str], Backlog]:
-        self._call("backlogs")
-        return dict(self.counted)
-
-    async def draining(self, namespace: str, pipeline: str) -> set[str]:
-        self._call("draining")
-        return self.draining_pools.get((namespace, pipeline), set())
-
-    async def check(self) -> None:
-        self._call("check")
-
-    def forget(self, uid: str) -> None:
-        """Nothing is remembered here: every put is written."""
-
-    def _call(self, name: str) -> None:
-        if self.away is not None:
-            raise self.away
-        self.calls.append(name)
 
 
 def _owners_of_count(stored: Stored) -> list[Body]:

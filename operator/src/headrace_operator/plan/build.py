@@ -9,6 +9,7 @@ from headrace_contract.names import pipeline_name, pool_name
 from headrace_operator.plan.config_map import compiled_map
 from headrace_operator.plan.context import PoolContext
 from headrace_operator.plan.deployment import deployment
+from headrace_operator.plan.limits import run_limits
 from headrace_operator.plan.network import network_policy
 from headrace_operator.plan.scaled_object import scaled_object
 from headrace_operator.plan.service_account import service_account
@@ -16,6 +17,7 @@ from headrace_operator.plan.service_account import service_account
 if TYPE_CHECKING:
     from headrace_contract.compiled import CompiledPipeline
     from headrace_operator.plan.context import PipelineContext
+    from headrace_operator.plan.limits import LimitsPlan
     from headrace_operator.plan.stamp import Manifest
 
 
@@ -40,6 +42,8 @@ class LedgerPlan:
     service_account: str
     stop_policy: str
     pools: tuple[PoolPlan, ...]
+    limits: LimitsPlan
+    """What each run may use."""
     service_account_uid: str = ""
     """Not planned: what the API server gave it, known when the account is there."""
 
@@ -67,6 +71,7 @@ def build_plan(ctx: PipelineContext) -> Plan:
         service_account=pipeline_name(ctx.pipeline.name),
         stop_policy=ctx.spec.stop_policy,
         pools=tuple(_pool_plan(pool) for pool in pools),
+        limits=run_limits(ctx.pipeline.uid, ctx.compiled.tenant, ctx.spec.limits.per_run),
     )
     return Plan(ledger, tuple(manifest for manifest in wanted if manifest is not None))
 

@@ -1,0 +1,43 @@
+"""What the ledger says of limits, in our words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """How one limit stands; a cost in billionths of its currency, the rest in tokens or calls."""
+
+    owner: str
+    name: str
+    resource: str
+    window: str
+    capacity: int
+    used: int
+    """Without what is reserved."""
+    reserved: int
+    shadowed: int
+    waiting: int
+    resets_at: datetime | None
+    digest: str
+    """Of all limits of the owner."""
+
+    @property
+    def available(self) -> int:
+        return max(0, self.capacity - self.used - self.reserved)
+
+    @property
+    def percent(self) -> int:
+        """Say how much of it is gone, calls that are under way included."""
+        return 100 * (self.used + self.reserved) // self.capacity
+
+
+def digest_of(usages: Iterable[Usage]) -> str:
+    """Say which limits the ledger has of an owner; the empty string if none."""
+    return next((usage.digest for usage in usages), "")

@@ -1,0 +1,144 @@
+"""From what a spec declares to the rows by which the ledger limits."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+import orjson
+
+from headrace_contract.names import PLATFORM_TENANT
+from headrace_operator.plan.stamp import digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from headrace_contract.resources.agent_pipeline import PerRun
+    from headrace_contract.resources.agent_tenant import AgentTenantSpec
+    from headrace_contract.resources.limits import Budget, Limit
+    from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_operator.model.identity import Identity
+
+COST: Final = "cost"
+OF_TENANT: Final = "tenant"
+BILLIONTHS: Final = 10**9
+# No name that a user gives has a dot, so that none of theirs can be one of these.
+OF_BUDGET: Final = "budget."
+OF_RUN: Final = "perRun."
+
+
+@dataclass(frozen=True, slots=True)
+class LimitPlan:
+    """One limit; a cost in billionths of its currency, everything else in tokens or calls."""
+
+    name: str
+    resource: str
+    window: str
+    capacity: int
+    zone: str
+    enforced: bool
+    spec: str
+    """JSON for the gateway: whom it concerns, and what happens at it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsPlan:
+    """Everything that one object declares; without limits there is nothing in the ledger."""
+
+    uid: str
+    """Of the object that declares it."""
+    tenant: str
+    owner: str
+    limits: tuple[LimitPlan, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Name the limits by their content; empty where there are none."""
+        return digest([asdict(limit) for limit in self.limits]) if self.limits else ""
+
+
+def tenant_limits(tenant: Identity, spec: AgentTenantSpec | None) -> LimitsPlan:
+    """Plan a tenant's limits and budgets; none without a spec."""
+    rows: list[LimitPlan] = []
+    if spec is not None:
+        for limit in spec.limits:
+            providers = limit.selector.providers
+            rows.append(_limit(limit, providers))
+        rows += [_budget(budget) for budget in spec.budgets]
+    return LimitsPlan(tenant.uid, tenant.name, OF_TENANT, tuple(rows))
+
+
+def provider_limits(provider: Identity, spec: ModelProviderSpec | None) -> LimitsPlan:
+    """Plan what all tenants share of a provider; none without a spec."""
+    limits = spec.limits if spec else ()
+    rows = tuple(_limit(limit, [provider.name]) for limit in limits)
+    return LimitsPlan(provider.uid, PLATFORM_TENANT, provider_owner(provider.name), rows)
+
+
+def run_limits(uid: str, tenant: str, per_run: PerRun | None) -> LimitsPlan:
+    """Plan what each run of a pipeline may use; none without a spec."""
+    rows = tuple(_per_run(uid, per_run)) if per_run else ()
+    return LimitsPlan(uid, tenant, pipeline_owner(uid), rows)
+
+
+def provider_owner(name: str) -> str:
+    return f"provider/{name}"
+
+
+def pipeline_owner(uid: str) -> str:
+    return f"pipeline/{uid}"
+
+
+def billionths(amount: str) -> int:
+    """Count an amount of money in whole numbers; its pattern allows nine decimals and no more."""
+    return int(Decimal(amount) * BILLIONTHS)
+
+
+def _limit(limit: Limit, providers: Iterable[str]) -> LimitPlan:
+    chosen = limit.selector
+    spec = _spec(limit.on_exceed, providers, models=chosen.models, classes=chosen.classes)
+    return LimitPlan(
+        name=limit.name,
+        resource=limit.resource,
+        window=limit.window,
+        capacity=limit.limit,
+        zone=limit.time_zone,
+        enforced=limit.mode == "Enforce",
+        spec=spec,
+    )
+
+
+def _budget(budget: Budget) -> LimitPlan:
+    return LimitPlan(
+        name=OF_BUDGET + budget.name,
+        resource=COST,
+        window=budget.window,
+        capacity=billionths(budget.amount),
+        zone=budget.time_zone,
+        enforced=budget.mode == "Enforce",
+        spec=_spec(budget.on_hard, currency=budget.currency),
+    )
+
+
+def _per_run(uid: str, per_run: PerRun) -> Iterator[LimitPlan]:
+    """Refuse rather than park: what a run has used up never comes back."""
+    spec = _spec("Reject", pipeline=uid)
+    if per_run.max_tokens is not None:
+        yield _of_run("maxTokens", "tokens", per_run.max_tokens, spec)
+    if per_run.max_cost is not None:
+        cost = per_run.max_cost
+        costly = _spec("Reject", pipeline=uid, currency=cost.currency)
+        yield _of_run("maxCost", COST, billionths(cost.amount), costly)
+    if per_run.max_llm_calls is not None:
+        yield _of_run("maxLLMCalls", "llmCalls", per_run.max_llm_calls, spec)
+
+
+def _of_run(name: str, resource: str, capacity: int, spec: str) -> LimitPlan:
+    return LimitPlan(OF_RUN + name, resource, "Run", capacity, "UTC", enforced=True, spec=spec)
+
+
+def _spec(on_exceed: str, providers: Iterable[str] = (), **more: Any) -> str:
+    everything: dict[str, Any] = {"models": [], "classes": []}
+    chosen = {"onExceed": on_exceed, "providers": list(providers), **everything, **more}
+    return orjson.dumps(chosen, option=orjson.OPT_SORT_KEYS).decode()

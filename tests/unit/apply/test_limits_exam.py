@@ -1,0 +1,99 @@
+"""The fake sits the exam of limits, as the real ledger does in the integration ring."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+import make
+from headrace_ledger.declared import LimitRow, LimitSet
+from headrace_ledger.declared import Usage as UsageRow
+from headrace_operator.apply.ledger import LedgerRows
+from headrace_operator.apply.testing import MemoryLedger
+from headrace_operator.model.identity import Identity
+from limits_exam import BUDGETS, LIMITS, LimitsExam, put
+
+
+class TestMemoryLedger(LimitsExam):
+    @pytest.fixture
+    def rows(self):
+        return MemoryLedger()
+
+    @pytest.fixture
+    def tenant(self):
+        return make.parsed_tenant(make.tenant())
+
+
+class Opened:
+    """A client of the ledger that keeps what it is given."""
+
+    def __init__(self):
+        self.tenants, self.sets, self.providers = [], [], []
+
+    async def put_tenant(self, row):
+        self.tenants.append(row)
+
+    async def put_limits(self, limits):
+        self.sets.append(limits)
+
+    async def put_provider(self, row):
+        self.providers.append(row)
+
+    async def usage(self, tenant):
+        at = datetime(2026, 2, 1, tzinfo=UTC)
+        counts = {"capacity": 9, "used": 4, "reserved": 3, "shadowed": 2, "waiting": 1}
+        where = {"tenant": tenant, "owner": "tenant", "name": "tpm", "resource": "tokens"}
+        more = {"window": "1m", "enforced": True, "resets_at": at, "digest": "d"}
+        return [UsageRow(**where, **counts, **more)]
+
+
+@pytest.fixture
+def opened():
+    return Opened()
+
+
+@pytest.fixture
+def rows(opened):
+    async def connect():
+        return opened
+
+    return LedgerRows(connect)
+
+
+async def test_the_same_limits_are_written_once_until_they_are_forgotten(rows, opened):
+    tenant = make.parsed_tenant(make.tenant())
+    for _ in range(2):
+        await put(rows, tenant, limits=LIMITS)
+    assert len(opened.sets) == 1
+    rows.forget(tenant.identity.uid)
+    await put(rows, tenant, limits=LIMITS)
+    assert len(opened.sets) == 2
+    await put(rows, tenant)
+    assert opened.sets[-1] == LimitSet("acme", "tenant", "", ())
+
+
+async def test_limits_are_said_in_the_words_of_the_ledger(rows, opened):
+    tenant = make.parsed_tenant(make.tenant())
+    plan = await put(rows, tenant, limits=LIMITS[1:], budgets=BUDGETS, weight=5)
+    [told] = opened.sets
+    assert (told.tenant, told.owner, told.digest) == ("acme", "tenant", plan.digest)
+    calls, money = told.limits
+    assert calls == LimitRow(
+        "at-once", "llmCalls", "None", 4, enforced=False, spec=plan.limits[0].spec
+    )
+    assert (money.resource, money.zone) == ("cost", "Europe/Berlin")
+    assert opened.tenants[-1].weight == 5
+
+
+async def test_usage_is_said_in_our_words(rows):
+    [usage] = await rows.usage("acme")
+    assert (usage.owner, usage.name, usage.window) == ("tenant", "tpm", "1m")
+    assert (usage.used, usage.reserved, usage.available) == (4, 3, 2)
+    assert (usage.shadowed, usage.waiting, usage.percent) == (2, 1, 77)
+
+
+async def test_a_gateway_that_knows_no_limits_can_still_read_a_provider(rows, opened):
+    raw = make.provider(limits=LIMITS)
+    await rows.put_provider(Identity.of(raw), make.parsed_provider(raw))
+    assert "limits" not in opened.providers[0].spec

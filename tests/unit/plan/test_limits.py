@@ -1,0 +1,117 @@
+"""From declared limits to the ledger's rows."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+import make
+from headrace_contract.resources.agent_pipeline import PerRun
+from headrace_operator.model.identity import Identity
+from headrace_operator.model.parse import parse_provider
+from headrace_operator.plan.limits import provider_limits, run_limits, tenant_limits
+
+TPM = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
+MONTHLY = {"name": "monthly", "amount": "12.50"}
+ALL = {"classes": [], "models": [], "providers": []}
+
+
+def of_tenant(**changes):
+    tenant = make.parsed_tenant(make.tenant(**changes))
+    return tenant_limits(tenant.identity, tenant.spec)
+
+
+def of_provider(**changes):
+    raw = make.provider("mill", **changes)
+    return provider_limits(Identity.of(raw), parse_provider(raw))
+
+
+def of_run(**changes):
+    return run_limits("uid-1", "acme", PerRun.model_validate(changes))
+
+
+ROWS = {
+    "tokens a minute": (
+        of_tenant(limits=[TPM]),
+        [("tpm", "tokens", "1m", 1000, "UTC", True)],
+        [{**ALL, "onExceed": "Park"}],
+    ),
+    "of some calls, in Shadow mode": (
+        of_tenant(
+            limits=[
+                {
+                    **TPM,
+                    "window": "CalendarDay",
+                    "timeZone": "Europe/Berlin",
+                    "mode": "Shadow",
+                    "onExceed": "Reject",
+                    "selector": {"providers": ["mill"], "models": ["m"], "classes": ["fast"]},
+                }
+            ]
+        ),
+        [("tpm", "tokens", "CalendarDay", 1000, "Europe/Berlin", False)],
+        [{"onExceed": "Reject", "providers": ["mill"], "models": ["m"], "classes": ["fast"]}],
+    ),
+    "a budget in billionths, under a name that no limit can have": (
+        of_tenant(budgets=[MONTHLY]),
+        [("budget.monthly", "cost", "CalendarMonth", 12_500_000_000, "UTC", True)],
+        [{**ALL, "onExceed": "Park", "currency": "USD"}],
+    ),
+    "the largest budget fits into 64 bits": (
+        of_tenant(budgets=[{**MONTHLY, "amount": "999999999.999999999", "currency": "EUR"}]),
+        [("budget.monthly", "cost", "CalendarMonth", 999_999_999_999_999_999, "UTC", True)],
+        [{**ALL, "onExceed": "Park", "currency": "EUR"}],
+    ),
+    "a provider's concerns its own calls": (
+        of_provider(limits=[{**TPM, "resource": "llmCalls", "window": "None", "limit": 8}]),
+        [("tpm", "llmCalls", "None", 8, "UTC", True)],
+        [{**ALL, "onExceed": "Park", "providers": ["mill"]}],
+    ),
+    "a run's are refused and not parked, since nothing comes back": (
+        of_run(maxTokens=5000, maxCost={"amount": "0.10"}, maxLLMCalls=3),
+        [
+            ("perRun.maxTokens", "tokens", "Run", 5000, "UTC", True),
+            ("perRun.maxCost", "cost", "Run", 100_000_000, "UTC", True),
+            ("perRun.maxLLMCalls", "llmCalls", "Run", 3, "UTC", True),
+        ],
+        [
+            {**ALL, "onExceed": "Reject", "pipeline": "uid-1"},
+            {**ALL, "onExceed": "Reject", "pipeline": "uid-1", "currency": "USD"},
+            {**ALL, "onExceed": "Reject", "pipeline": "uid-1"},
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("plan", "rows", "specs"), ROWS.values(), ids=ROWS)
+def test_rows(plan, rows, specs):
+    told = [(r.name, r.resource, r.window, r.capacity, r.zone, r.enforced) for r in plan.limits]
+    assert told == rows
+    assert [json.loads(row.spec) for row in plan.limits] == specs
+
+
+OWNERS = {
+    "a tenant's": (of_tenant(), ("acme", "tenant")),
+    "a provider's": (of_provider(), ("_platform", "provider/mill")),
+    "a pipeline's": (of_run(), ("acme", "pipeline/uid-1")),
+}
+
+
+@pytest.mark.parametrize(("plan", "owner"), OWNERS.values(), ids=OWNERS)
+def test_owner(plan, owner):
+    assert (plan.tenant, plan.owner) == owner
+    assert plan.limits == ()
+    assert plan.digest == ""
+
+
+def test_the_digest_is_that_of_the_rows():
+    plan = of_tenant(limits=[TPM])
+    assert plan.digest == of_tenant(limits=[TPM]).digest
+    assert plan.digest == replace(plan, tenant="other", uid="other").digest
+    others = [
+        of_tenant(limits=[{**TPM, **change}]).digest
+        for change in ({"limit": 1001}, {"mode": "Shadow"}, {"onExceed": "Reject"})
+    ]
+    assert len({plan.digest, *others}) == 4
