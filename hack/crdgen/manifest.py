@@ -50,6 +50,7 @@ COLUMNS: Final[dict[str, list[dict[str, Any]]]] = {
     "AgentTenant": [
         *_READY,
         _column("Pipelines", ".status.pipelines", "integer"),
+        _column("Nearest", ".status.nearest"),
         *_LAST,
         _column("Namespaces", ".status.namespaces", priority=1),
     ],
@@ -57,6 +58,7 @@ COLUMNS: Final[dict[str, list[dict[str, Any]]]] = {
         _column("Type", ".spec.type"),
         *_READY,
         _column("Pipelines", ".status.pipelines", "integer"),
+        _column("Nearest", ".status.nearest"),
         *_LAST,
         _column("Endpoint", ".spec.endpoint", priority=1),
     ],

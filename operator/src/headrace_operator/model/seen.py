@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
+    from headrace_operator.model.usage import Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,8 @@ class TenantSeen:
     held: tuple[str, ...] = ()
     lost: Mapping[str, str] = field(default_factory=dict)
     pipelines: int = 0
+    usages: tuple[Usage, ...] | None = None
+    """How its limits and budgets stand; None while nobody could ask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +58,5 @@ class ProviderSeen:
     spec: ModelProviderSpec | None
     problems: tuple[Problem, ...]
     pipelines: int = 0
+    usages: tuple[Usage, ...] | None = None
+    """How its limits stand; None while nobody could ask."""

@@ -63,9 +63,19 @@ def gather_tenant(key: Key, world: World) -> TenantSeen | None:
     identity, status = Identity.of(body), body.get("status") or {}
     spec = parse_tenant(body)
     if isinstance(spec, list):
-        return TenantSeen(identity, status, None, tuple(spec))
+        usages = world.board.usages.get(key)
+        return TenantSeen(identity, status, None, tuple(spec), usages=usages)
     held, lost = holdings(Tenant(identity, spec), tenants(world))
-    return TenantSeen(identity, status, spec, (), held, lost, len(pipelines_in(set(held), world)))
+    return TenantSeen(
+        identity=identity,
+        status=status,
+        spec=spec,
+        problems=(),
+        held=held,
+        lost=lost,
+        pipelines=len(pipelines_in(set(held), world)),
+        usages=world.board.usages.get(key),
+    )
 
 
 def gather_provider(key: Key, world: World) -> ProviderSeen | None:
@@ -75,7 +85,14 @@ def gather_provider(key: Key, world: World) -> ProviderSeen | None:
     spec = parse_provider(body)
     parsed, problems = (None, tuple(spec)) if isinstance(spec, list) else (spec, ())
     count = sum(1 for leans in world.board.leans.values() if key in leans)
-    return ProviderSeen(Identity.of(body), body.get("status") or {}, parsed, problems, count)
+    return ProviderSeen(
+        identity=Identity.of(body),
+        status=body.get("status") or {},
+        spec=parsed,
+        problems=problems,
+        pipelines=count,
+        usages=world.board.usages.get(key),
+    )
 
 
 def tenants(world: World) -> list[Tenant]:
@@ -129,6 +146,12 @@ def _providers(spec: AgentPipelineSpec | None, world: World) -> dict[str, ModelP
         if parsed is not None:
             found[name] = parsed
     return found
+
+
+def providers(world: World) -> list[tuple[Identity, ModelProviderSpec]]:
+    """Return every provider whose spec parses."""
+    found = [(entry, _offer(entry, world)) for _, entry in world.cache.of_kind(PROVIDERS.kind)]
+    return [(Identity.of(entry.body()), spec) for entry, spec in found if spec is not None]
 
 
 def _offer(entry: Entry, world: World) -> ModelProviderSpec | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.model.resource import PIPELINES, SCALED_OBJECTS, Key
+from headrace_operator.reconcile.measure import measure
 from headrace_operator.reconcile.resync import compare_objects, resync
 from headrace_operator.reconcile.turn import turn
 
@@ -78,7 +79,13 @@ async def look_for_keda(world: World) -> None:
 
 
 async def count(world: World) -> None:
-    """Count the tasks of all pipelines in one call; whose counts changed is due."""
+    """Count tasks, and what is used of limits; whose counts changed is due."""
+    await count_tasks(world)
+    await measure(world)
+
+
+async def count_tasks(world: World) -> None:
+    """Count the tasks of all pipelines in one call."""
     if not world.cache.count(PIPELINES.kind):
         world.board.backlogs = {}  # who comes next has no tasks yet
         return

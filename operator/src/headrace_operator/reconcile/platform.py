@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 
 from headrace_operator.errors import ReconcileError
 from headrace_operator.model.tenancy import Tenant
+from headrace_operator.plan.limits import provider_limits, tenant_limits
 from headrace_operator.plan.stamp import digest
 from headrace_operator.reconcile.gather import (
     gather_provider,
@@ -13,6 +15,7 @@ from headrace_operator.reconcile.gather import (
     pipelines_in,
     tenants,
 )
+from headrace_operator.reconcile.measure import enforce
 from headrace_operator.reconcile.passes import Pass
 from headrace_operator.reconcile.teardown import tear_down_tenant
 from headrace_operator.reconcile.tell import tell
@@ -23,12 +26,16 @@ if TYPE_CHECKING:
     from headrace_operator.model.seen import ProviderSeen, TenantSeen
     from headrace_operator.reconcile.world import World
 
+LIMITS: Final = {"weight", "limits", "budgets"}
+"""What the ledger alone is told of: it means nothing to a pipeline's objects."""
+
 
 async def reconcile_tenant(key: Key, world: World) -> Pass:
     """Tell the ledger which namespaces a tenant holds, and its pipelines what it grants."""
     seen = gather_tenant(key, world)
     if seen is None:
         _pass_on_tenant(key, None, world)
+        world.board.usages.pop(key, None)
         return Pass()
     _pass_on_tenant(key, seen, world)
     if seen.identity.deleted_at is not None:
@@ -38,6 +45,7 @@ async def reconcile_tenant(key: Key, world: World) -> Pass:
         await _put_tenant(seen, world)
     except ReconcileError as exc:
         failure = exc
+    seen = replace(seen, usages=world.board.usages.get(key))
     status = assess_tenant(seen, failure, world.now())
     return Pass(await tell(seen.identity, seen.status, status, world), failure)
 
@@ -47,6 +55,7 @@ async def reconcile_provider(key: Key, world: World) -> Pass:
     seen = gather_provider(key, world)
     _pass_on_provider(key, seen, world)
     if seen is None:
+        world.board.usages.pop(key, None)
         uid = world.board.rows.get(key)
         if uid is not None:
             await world.ledger.delete_provider(key.name, uid)
@@ -57,8 +66,10 @@ async def reconcile_provider(key: Key, world: World) -> Pass:
         try:
             await world.ledger.put_provider(seen.identity, seen.spec)
             world.board.rows[key] = seen.identity.uid
+            await enforce(key, provider_limits(seen.identity, seen.spec), world)
         except ReconcileError as exc:
             failure = exc
+    seen = replace(seen, usages=world.board.usages.get(key))
     status = assess_provider(seen, failure, world.now())
     return Pass(await tell(seen.identity, seen.status, status, world), failure)
 
@@ -72,13 +83,15 @@ async def _put_tenant(seen: TenantSeen, world: World) -> None:
             return
         world.cache.saw(body)
     await world.ledger.put_tenant(Tenant(seen.identity, seen.spec), seen.held)
+    await enforce(seen.identity.key, tenant_limits(seen.identity, seen.spec), world)
 
 
 def _pass_on_tenant(key: Key, seen: TenantSeen | None, world: World) -> None:
     """Make due whoever hangs on a tenant, if what it means to them has changed."""
     going = seen is None or seen.identity.deleted_at is not None
     spec = seen.spec if seen else None
-    mark = digest([going, spec.model_dump(mode="json") if spec else None, seen and seen.held])
+    meant = spec.model_dump(mode="json", exclude=LIMITS) if spec else None
+    mark = digest([going, meant, seen and seen.held])
     if world.board.grants.get(key) == mark:
         return
     claims = frozenset(spec.namespaces) if spec else frozenset()
@@ -99,7 +112,7 @@ def _pass_on_tenant(key: Key, seen: TenantSeen | None, world: World) -> None:
 
 def _pass_on_provider(key: Key, seen: ProviderSeen | None, world: World) -> None:
     spec = seen.spec if seen else None
-    mark = digest(spec.model_dump(mode="json") if spec else None)
+    mark = digest(spec.model_dump(mode="json", exclude=LIMITS) if spec else None)
     if world.board.grants.get(key) == mark:
         return
     if seen is None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Key, Resource
     from headrace_operator.model.tenancy import Tenant
+    from headrace_operator.model.usage import Usage
     from headrace_operator.plan.context import Site
     from headrace_operator.reconcile.cache import Cache
     from headrace_operator.reconcile.queue import WorkQueue
@@ -48,6 +49,7 @@ class Ledger(Rows, Protocol):
     async def tenants(self) -> set[tuple[str, str]]: ...
     async def providers(self) -> set[tuple[str, str]]: ...
     async def backlogs(self) -> dict[tuple[str, str], Backlog]: ...
+    async def usage(self, tenant: str) -> list[Usage]: ...
     async def draining(self, namespace: str, pipeline: str) -> set[str]: ...
     def forget(self, uid: str) -> None: ...
 
@@ -67,6 +69,8 @@ class Board:
     keda: bool = False
     backlogs: dict[tuple[str, str], Backlog] | None = None
     """None until they could be counted once."""
+    usages: dict[Key, tuple[Usage, ...]] = field(default_factory=dict)
+    """How the limits of a tenant or provider last stood, where they declare any (`measure`)."""
     judged: dict[str, tuple[int, tuple[Problem, ...]]] = field(default_factory=dict)
     """Problems of a spec by UID, and the generation that they were found in."""
     written: dict[Key, datetime] = field(default_factory=dict)

@@ -5,18 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from headrace_contract.reasons import ConditionType
+from headrace_contract.reasons import ConditionType, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _BAD_NEWS: Final = frozenset({ConditionType.STALLED.value, ConditionType.DELETION_BLOCKED.value})
-_GOOD_FROM_THE_START: Final = frozenset({ConditionType.ACCEPTED.value, ConditionType.READY.value})
+_GOOD_FROM_THE_START: Final = frozenset(
+    {
+        ConditionType.ACCEPTED.value,
+        ConditionType.READY.value,
+        ConditionType.LIMITS_ENFORCED.value,
+        ConditionType.WITHIN_BUDGET.value,
+    }
+)
+_WARNED: Final = Reason.SOFT_BUDGET_REACHED.value
 _TOLD: Final = (
     ConditionType.ACCEPTED,
     ConditionType.READY,
     ConditionType.PAUSED,
     ConditionType.DELETION_BLOCKED,
+    ConditionType.LIMITS_ENFORCED,
+    ConditionType.WITHIN_BUDGET,
 )
 
 
@@ -35,7 +45,7 @@ def notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Note, ...]:
     found: dict[str, Note] = {}
     for one in new["conditions"]:
         if one["type"] in _TOLD and _is_news(before.get(one["type"]), one):
-            bad = one["status"] == "False" or one["type"] in _BAD_NEWS
+            bad = one["status"] == "False" or one["type"] in _BAD_NEWS or one["reason"] == _WARNED
             kind: Literal["Normal", "Warning"] = "Warning" if bad else "Normal"
             found[one["reason"]] = Note(kind, one["reason"], one["message"])
     return tuple(found.values())
@@ -43,6 +53,8 @@ def notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Note, ...]:
 
 def _is_news(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     """Say whether it was otherwise before; that all is well from the start is no news."""
+    if now["reason"] == _WARNED:  # each percent is told, with the words that name it
+        return then is None or bool(then["message"] != now["message"])
     if then is None:
         return now["status"] == "False" or now["type"] not in _GOOD_FROM_THE_START
     if then["status"] != now["status"]:

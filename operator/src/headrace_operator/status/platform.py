@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from headrace_contract.problem import Problem
 from headrace_contract.reasons import ConditionType, Reason
 from headrace_operator.errors import PermanentError
+from headrace_operator.plan.limits import provider_limits, tenant_limits
+from headrace_operator.status import limits
 from headrace_operator.status.conditions import Verdict, merge, progress, refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
+    from headrace_contract.resources.limits import Budget
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.seen import ProviderSeen, TenantSeen
+    from headrace_operator.model.usage import Usage
+    from headrace_operator.plan.limits import LimitsPlan
+
+_STANDING: Final = ("limits", "budgets", "nearest")
 
 
 def assess_tenant(
@@ -31,7 +39,17 @@ def assess_tenant(
     accepted = _accepted(problems)
     provisioned = _provisioned(seen, failure)
     ready, permanent = _ready(accepted, provisioned, failure)
-    verdicts = [accepted, provisioned, ready, *progress(ready, permanent=permanent)]
+    plan = tenant_limits(seen.identity, seen.spec) if seen.spec else None
+    budgets = seen.spec.budgets if seen.spec else []
+    usages = _usages(seen, plan)
+    verdicts = [
+        accepted,
+        provisioned,
+        limits.limits_enforced(plan, usages, failure),
+        limits.within_budget(budgets, usages),
+        ready,
+        *progress(ready, permanent=permanent),
+    ]
     policy = seen.spec.stop_policy if seen.spec else "None"
     if policy != "None":
         reason = Reason.STOP_POLICY_HOLD if policy == "Hold" else Reason.STOP_POLICY_HOLD_AND_DRAIN
@@ -42,6 +60,7 @@ def assess_tenant(
         "conditions": merge(verdicts, seen.status, seen.identity.generation, now),
         "namespaces": list(seen.held),
         "pipelines": seen.pipelines,
+        **_standing(seen.status, usages, budgets),
     }
 
 
@@ -52,11 +71,37 @@ def assess_provider(
     accepted = _accepted(seen.problems)
     told = Verdict(ConditionType.READY, "True", Reason.READY, "Pipelines can use it.")
     ready, permanent = _ready(accepted, told, failure)
-    verdicts = [accepted, ready, *progress(ready, permanent=permanent)]
+    plan = provider_limits(seen.identity, seen.spec) if seen.spec else None
+    usages = _usages(seen, plan)
+    enforced = limits.limits_enforced(plan, usages, failure)
+    verdicts = [accepted, enforced, ready, *progress(ready, permanent=permanent)]
+    standing = _standing(seen.status, usages, [])
+    standing.pop("budgets", None)  # a provider has none
     return {
         "observedGeneration": seen.identity.generation,
         "conditions": merge(verdicts, seen.status, seen.identity.generation, now),
         "pipelines": seen.pipelines,
+        **standing,
+    }
+
+
+def _usages(seen: TenantSeen | ProviderSeen, plan: LimitsPlan | None) -> tuple[Usage, ...] | None:
+    """Say how limits stand; nobody need ask about limits that there are not."""
+    if seen.usages is None and plan is not None and not plan.limits:
+        return ()
+    return seen.usages
+
+
+def _standing(
+    status: Mapping[str, Any], usages: tuple[Usage, ...] | None, budgets: list[Budget]
+) -> dict[str, Any]:
+    """Tell how limits and budgets stand; while nobody could ask, that stays as it was told."""
+    if usages is None:
+        return {name: status[name] for name in _STANDING if name in status}
+    return {
+        "limits": limits.limit_usages(usages),
+        "budgets": limits.budget_usages(usages, budgets),
+        "nearest": limits.nearest(usages),
     }
 
 

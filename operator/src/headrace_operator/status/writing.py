@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COUNTS: Final = frozenset({"backlog", "workers", "pipelines"})
+COUNTS: Final = frozenset({"backlog", "workers", "pipelines", "limits", "budgets", "nearest"})
 NEVER: Final = None
 
 

@@ -1,0 +1,59 @@
+"""How limits stand: told to the ledger, and read back from it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from headrace_operator.model.usage import digest_of
+from headrace_operator.plan.limits import provider_limits, tenant_limits
+from headrace_operator.reconcile.gather import providers, tenants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from headrace_operator.model.resource import Key
+    from headrace_operator.model.usage import Usage
+    from headrace_operator.plan.limits import LimitsPlan
+    from headrace_operator.reconcile.world import World
+
+
+async def enforce(key: Key, plan: LimitsPlan, world: World) -> None:
+    """Write an object's limits, and look whether the ledger has them, unless that is known."""
+    await world.ledger.put_limits(plan)
+    if digest_of(world.board.usages.get(key, ())) != plan.digest:
+        world.board.usages[key] = _of(plan, await world.ledger.usage(plan.tenant))
+
+
+async def measure(world: World) -> None:
+    """Ask how all limits stand, in one call a tenant; whose standing changed is due."""
+    plans: defaultdict[str, list[tuple[Key, LimitsPlan]]] = defaultdict(list)
+    for key, plan in _declared(world):
+        plans[plan.tenant].append((key, plan))
+    for tenant, declared in plans.items():
+        usages = await world.ledger.usage(tenant)
+        for key, plan in declared:
+            _note(key, plan, _of(plan, usages), world)
+
+
+def _declared(world: World) -> Iterator[tuple[Key, LimitsPlan]]:
+    everything = [
+        *((one.identity, tenant_limits(one.identity, one.spec)) for one in tenants(world)),
+        *((identity, provider_limits(identity, spec)) for identity, spec in providers(world)),
+    ]
+    for identity, plan in everything:
+        if plan.limits and identity.deleted_at is None:
+            yield identity.key, plan
+
+
+def _note(key: Key, plan: LimitsPlan, usages: tuple[Usage, ...], world: World) -> None:
+    missing = digest_of(usages) != plan.digest
+    if missing:
+        world.ledger.forget(plan.uid)  # somebody else wrote there: write it all again
+    if missing or usages != world.board.usages.get(key):
+        world.board.usages[key] = usages
+        world.queue.add(key)
+
+
+def _of(plan: LimitsPlan, usages: Iterable[Usage]) -> tuple[Usage, ...]:
+    return tuple(usage for usage in usages if usage.owner == plan.owner)
