@@ -38,6 +38,17 @@ def test_an_http_step_that_asks_the_providers_host_asks_the_mock():
     assert any(rule.cidr == "127.0.0.1/32" and rule.ports == [9001] for rule in compiled.egress)
 
 
+def test_a_run_is_limited_as_in_a_cluster(tmp_path):
+    text = (EXAMPLE / "pipeline.yaml").read_text()
+    (tmp_path / "provider.yaml").write_text((EXAMPLE / "provider.yaml").read_text())
+    limited = text.replace("{maxDuration: 10m}", "{maxTokens: 5000}")
+    (tmp_path / "pipeline.yaml").write_text(limited)
+    done = prepared(path=tmp_path)
+    assert done.limits.owner == f"pipeline/{done.pipeline.uid}"
+    assert [(row.name, row.capacity) for row in done.limits.limits] == [("perRun.maxTokens", 5000)]
+    assert prepared().limits.limits == ()
+
+
 MOVES = {
     "another host": ("http://other.acme.svc:8000/x", "http://other.acme.svc:8000/x"),
     "a host with the same beginning": (

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -30,7 +30,16 @@ from headrace_contract.resources.model_provider import (
     ProviderModel,
     SecretKeyRef,
 )
-from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, ProviderRow, TenantRow
+from headrace_ledger.declared import (
+    EdgeRow,
+    LimitRow,
+    LimitSet,
+    PipelineRow,
+    PoolRow,
+    ProviderRow,
+    TenantRow,
+)
+from headrace_operator.plan.limits import LimitsPlan, run_limits
 
 TENANT: Final = "dev"
 SECRET: Final = "headrace-dev"  # noqa: S105 -- the name of a Secret that exists in no cluster
@@ -59,6 +68,8 @@ class Prepared:
     tenant: TenantRow
     providers: tuple[ProviderRow, ...]
     pipeline: PipelineRow
+    limits: LimitSet
+    """Of each run; those of tenants and providers are for what others share."""
     compiled: CompiledPipeline
 
 
@@ -85,6 +96,7 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
         tenant=TenantRow(tenant, f"dev-{tenant}", (pipeline.namespace,)),
         providers=tuple(_provider_row(name, spec, places) for name, spec in providers.items()),
         pipeline=pipeline_row(local, pipeline.spec.stop_policy),
+        limits=limit_set(run_limits(local.uid, tenant, pipeline.spec.limits.per_run)),
         compiled=local,
     )
 
@@ -166,6 +178,12 @@ def _provider_row(name: str, spec: ModelProviderSpec, places: Places) -> Provide
     text = spec.model_copy(update=changed).model_dump_json(by_alias=True, exclude_none=True)
     digest = hashlib.sha256(text.encode()).hexdigest()
     return ProviderRow(name, f"dev-{name}", text, f"sha256:{digest}")
+
+
+def limit_set(plan: LimitsPlan) -> LimitSet:
+    """Write limits as the rows that the ledger keeps."""
+    rows = tuple(LimitRow(**asdict(limit)) for limit in plan.limits)
+    return LimitSet(plan.tenant, plan.owner, plan.digest, rows)
 
 
 def pipeline_row(compiled: CompiledPipeline, stop_policy: str) -> PipelineRow:

@@ -151,6 +151,7 @@ async def put(there: Stack, prepared: Prepared) -> None:
     await there.ledger.put_tenant(prepared.tenant)
     for provider in prepared.providers:
         await there.ledger.put_provider(provider)
+    await there.ledger.put_limits(prepared.limits)
     await there.ledger.put_pipeline(prepared.pipeline)
 
 
