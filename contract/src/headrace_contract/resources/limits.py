@@ -103,7 +103,7 @@ class Budget(Spec):
     amount: PositiveMoney
     """What may be spent in one window, a decimal string."""
     currency: Currency = "USD"
-    """ISO 4217 code; calls whose price has another currency do not count. USD by default."""
+    """ISO 4217 code; calls without a price in it do not count. USD by default."""
     window: BudgetWindow = "CalendarMonth"
     """'1d' slides, 'CalendarDay' and 'CalendarMonth' begin anew at midnight of the time zone."""
     time_zone: TimeZone = "UTC"
@@ -124,7 +124,7 @@ class Cost(Spec):
     amount: PositiveMoney
     """A decimal string."""
     currency: Currency = "USD"
-    """ISO 4217 code; USD by default."""
+    """ISO 4217 code; calls without a price in it do not count. USD by default."""
 
 
 Count = Annotated[int, Field(ge=0)]
