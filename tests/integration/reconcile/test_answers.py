@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+import make
 import operating
+from headrace_operator.apply.memory_ledger import Spent
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.asyncio(loop_scope="module")]
 
@@ -146,6 +148,30 @@ async def test_a_hold_is_a_wish_that_is_fulfilled(keda, place, op):
         return await op.condition(place.pipeline_path, "Paused") is None
 
     await op.until("the hold is lifted", lifted)
+
+
+async def test_limits_are_shown_with_what_is_used_of_them(keda, place, op, ledger):
+    limit = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
+    budget = {"name": "monthly", "amount": "10", "softPercents": [80]}
+    tenant = place.tenant(limits=[limit], budgets=[budget], weight=5)
+    name, path = place.namespace, operating.path_of(tenant)
+    await op.apply(tenant)
+    await op.apply(place.provider(limits=[limit]))
+    await op.until_condition(path, "LimitsEnforced", "True")
+    await op.until_condition(operating.path_of(place.provider()), "LimitsEnforced", "True")
+
+    ledger.spent[name, "tenant", "tpm"] = Spent(used=900, reserved=20, resets_at=make.NOW)
+    ledger.spent[name, "tenant", "budget.monthly"] = Spent(used=8_500_000_000)
+
+    await op.until_condition(path, "WithinBudget", "True", "SoftBudgetReached")
+
+    async def shown() -> bool:
+        return (await op.get(path))["status"]["nearest"] == "tokens 1m 92 %"
+
+    await op.until("what is used is shown", shown)
+    status = (await op.get(path))["status"]
+    assert status["limits"][0]["available"] == 80
+    assert status["budgets"][0]["spent"] == "8.5"
 
 
 async def test_a_provider_counts_who_leans_on_it(keda, place, op):
