@@ -21,6 +21,9 @@ LABEL_PIPELINE: Final = "headrace.dev/pipeline"
 LABEL_POOL: Final = "headrace.dev/pool"
 LABEL_TENANT: Final = "headrace.dev/tenant"
 
+LIMITS_MAP: Final = "headrace-limits"
+"""The ConfigMap that shows a tenant's limits in its namespaces."""
+
 PORT_CLIENTS: Final = 8080
 PORT_METRICS: Final = 8081
 PORT_SCALER: Final = 9090

@@ -174,6 +174,30 @@ async def test_limits_are_shown_with_what_is_used_of_them(keda, place, op, ledge
     assert status["budgets"][0]["spent"] == "8.5"
 
 
+async def test_limits_are_shown_in_the_namespaces_and_mended_there(keda, place, op):
+    limit = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
+    maps = place.children_path("v1", "configmaps")
+    path = f"{maps}/headrace-limits"
+    tenant = operating.tenant(place.namespace, (place.namespace, "not-there"), limits=[limit])
+    await op.apply(tenant)
+    await op.until_condition(operating.path_of(tenant), "Ready", "True")
+    first = await op.get(path)
+    assert first["metadata"]["ownerReferences"][0]["kind"] == "AgentTenant"
+
+    await op.delete(path)
+
+    async def anew() -> bool:
+        return (await op.get(path))["metadata"]["uid"] != first["metadata"]["uid"]
+
+    await op.until("it is made anew", anew)
+    await op.apply(operating.tenant(place.namespace, (place.namespace,)))
+
+    async def gone() -> bool:
+        return "headrace-limits" not in {one["metadata"]["name"] for one in await op.items(maps)}
+
+    await op.until("it is removed", gone)
+
+
 async def test_a_provider_counts_who_leans_on_it(keda, place, op):
     await place.settle(op)
     path = operating.path_of(place.provider())

@@ -20,6 +20,7 @@ from headrace_contract.resources.base import API_VERSION
 if TYPE_CHECKING:
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Resource
+    from headrace_operator.model.tenancy import Tenant
 
 APPLIED_HASH: Final = "headrace.dev/applied-hash"
 
@@ -71,6 +72,36 @@ def stamp(resource: Resource, owner: Owner, name: str, fields: dict[str, Any]) -
         "labels": owner.labels(),
         "ownerReferences": [reference],
     }
+    return _hashed(resource, metadata, fields)
+
+
+def stamp_of_tenant(
+    resource: Resource, tenant: Tenant, place: tuple[str, str], fields: dict[str, Any]
+) -> Manifest:
+    """
+    Make a manifest of what a tenant owns in one of its namespaces, by (namespace, name).
+
+    The label by which we watch is there and names no pipeline.
+    """
+    namespace, name = place
+    labels = {LABEL_MANAGED_BY: MANAGED_BY, LABEL_PIPELINE: "", LABEL_TENANT: tenant.name}
+    reference = {
+        "apiVersion": API_VERSION,
+        "kind": tenant.identity.resource.kind,
+        "name": tenant.name,
+        "uid": tenant.identity.uid,
+        "controller": True,
+    }
+    metadata: dict[str, Any] = {
+        "name": name,
+        "namespace": namespace,
+        "labels": dict(sorted(labels.items())),
+        "ownerReferences": [reference],
+    }
+    return _hashed(resource, metadata, fields)
+
+
+def _hashed(resource: Resource, metadata: dict[str, Any], fields: dict[str, Any]) -> Manifest:
     body = {
         "apiVersion": resource.api_version,
         "kind": resource.kind,
@@ -78,7 +109,7 @@ def stamp(resource: Resource, owner: Owner, name: str, fields: dict[str, Any]) -
         **fields,
     }
     metadata["annotations"] = {APPLIED_HASH: digest(body)}
-    return Manifest(resource, pipeline.namespace, name, body)
+    return Manifest(resource, metadata["namespace"], metadata["name"], body)
 
 
 def digest(value: object) -> str:

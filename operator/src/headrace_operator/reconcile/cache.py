@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from headrace_contract.names import LABEL_PIPELINE
+from headrace_contract.names import LABEL_PIPELINE, LABEL_TENANT
 from headrace_operator.apply.trim import trim
-from headrace_operator.model.resource import BY_KIND, OURS, PIPELINES, Key
+from headrace_operator.model.resource import BY_KIND, OURS, PIPELINES, TENANTS, Key
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,7 @@ class Cache:
         return None if entry is None else entry.body()
 
     def children(self, owner: Key) -> list[dict[str, Any]]:
-        """Return what carries the label of a pipeline, in a stable order."""
+        """Return what carries the label of a pipeline or tenant, in a stable order."""
         keys = sorted(self._children.get(owner, ()))
         return [self._kinds[key.kind][key].body() for key in keys]
 
@@ -111,8 +111,11 @@ def key_of(body: Mapping[str, Any]) -> Key:
 
 
 def owner_of(body: Mapping[str, Any]) -> Key | None:
-    """Say which pipeline a child belongs to, by our label; None for what users write."""
+    """Say which pipeline or tenant a child belongs to, by our labels; None for what users write."""
     if BY_KIND.get(body["kind"]) in OURS:
         return None
-    name = (body["metadata"].get("labels") or {}).get(LABEL_PIPELINE)
+    labels = body["metadata"].get("labels") or {}
+    name = labels.get(LABEL_PIPELINE)
+    if name == "":
+        return Key(TENANTS.kind, None, labels.get(LABEL_TENANT, ""))
     return None if name is None else Key(PIPELINES.kind, body["metadata"]["namespace"], name)

@@ -1,0 +1,30 @@
+"""The ConfigMap of a tenant's limits: for people, who find the source of each."""
+
+from __future__ import annotations
+
+import json
+
+import make
+from headrace_operator.plan.limits import tenant_limits
+from headrace_operator.plan.limits_map import limits_maps
+
+TPM = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
+MONTHLY = {"name": "monthly", "amount": "100"}
+
+
+def test_each_limit_is_shown_with_its_source_in_every_namespace():
+    tenant = make.parsed_tenant(make.tenant(limits=[TPM], budgets=[MONTHLY]))
+    one, other = limits_maps(tenant, ("team-a", "team-b"))
+    assert (one.namespace, one.name) == ("team-a", "headrace-limits")
+    assert (other.namespace, other.body["data"]) == ("team-b", one.body["data"])
+    assert one.body["data"]["digest"] == tenant_limits(tenant.identity, tenant.spec).digest
+    shown = json.loads(one.body["data"]["limits.json"])
+    assert shown["limits"][0]["source"] == "AgentTenant/acme spec.limits[0]"
+    assert shown["limits"][0]["timeZone"] == "UTC"  # with its defaults
+    assert shown["budgets"][0]["amount"] == "100"
+    [owner] = one.body["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"]) == ("AgentTenant", "uid-of-acme")
+
+
+def test_without_limits_there_is_nothing_to_show():
+    assert limits_maps(make.parsed_tenant(make.tenant()), ("team-a",)) == ()
