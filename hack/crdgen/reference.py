@@ -89,7 +89,8 @@ def _type(schema: dict[str, Any]) -> str:
 def _default(schema: dict[str, Any]) -> str:
     if "default" not in schema or isinstance(schema["default"], dict):  # its members say theirs
         return ""
-    return f"`{schema['default']}`"
+    default = schema["default"]
+    return f"`{str(default).lower() if isinstance(default, bool) else default}`"
 
 
 def _bounds(schema: dict[str, Any]) -> str:

@@ -128,9 +128,7 @@ def check(schema: Mapping[str, Any], path: str) -> None:
         _refuse(f"{path} has keywords that are not allowed", sorted(strange))
     if schema.get("format", "int32") not in FORMATS:
         _refuse(f"{path} has a format that is not allowed", schema["format"])
-    missing = {"string": _string, "integer": _integer, "array": _array}.get(
-        schema.get("type", ""), _object
-    )(schema)
+    missing = _BOUNDS.get(schema.get("type", ""), _object)(schema)
     if missing:
         _refuse(f"{path} lacks", missing)
     for name, member in schema.get("properties", {}).items():
@@ -153,6 +151,14 @@ def _array(schema: Mapping[str, Any]) -> str:
     return ", ".join({"items", "maxItems", "x-kubernetes-list-type"} - schema.keys())
 
 
+def _boolean(_: Mapping[str, Any]) -> str:
+    return ""
+
+
 def _object(schema: Mapping[str, Any]) -> str:
     free = schema.get("x-kubernetes-preserve-unknown-fields", False)
     return "" if "properties" in schema or free else "properties"
+
+
+_BOUNDS: Final = {"string": _string, "integer": _integer, "array": _array, "boolean": _boolean}
+"""What a node of each type must say; anything else is an object."""

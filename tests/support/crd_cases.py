@@ -286,5 +286,12 @@ BOUNDS = (
         "Duplicate value",
     ),
     Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces"),
+    Case("a tenant that stays", AGENT_TENANT, tenant(preventDeletion=True)),
+    Case(
+        "a tenant that stays perhaps",
+        AGENT_TENANT,
+        tenant(preventDeletion="maybe"),
+        "spec.preventDeletion",
+    ),
 )
 ALL = (*SMALLEST, *RULES, *BOUNDS)

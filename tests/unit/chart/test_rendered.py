@@ -15,6 +15,7 @@ pytest.importorskip("helm_python", reason="Helm's library has no wheel for this 
 GOLDEN = Path(__file__).parent / "golden"
 VARIANTS = {"default": {}, "evaluation": EVALUATION, "everything": EVERYTHING}
 
+POLICIES = {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 every_variant = pytest.mark.parametrize("values", VARIANTS.values(), ids=VARIANTS)
 
 
@@ -41,7 +42,7 @@ def test_the_definitions_are_the_generated_ones():
 
 @every_variant
 def test_every_object_has_a_place(values):
-    places = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding"}
+    places = {"CustomResourceDefinition", "ClusterRole", "ClusterRoleBinding", *POLICIES}
     for one in render(values).objects:
         assert ("namespace" in one["metadata"]) == (one["kind"] not in places), one["metadata"]
 

@@ -73,6 +73,8 @@ class AgentTenantSpec(Spec):
     """How much the tenant may spend in a time; no budget when empty."""
     stop_policy: StopPolicy = "None"
     """'Hold' starts no step of the tenant, 'HoldAndDrain' interrupts running steps too."""
+    prevent_deletion: bool = False
+    """Whether deleting the tenant is refused, by the chart's admission policy."""
 
 
 class AgentTenantStatus(Status):
