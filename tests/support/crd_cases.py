@@ -286,6 +286,15 @@ BOUNDS = (
         "Duplicate value",
     ),
     Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces"),
+    Case(
+        "a tenant that opens nothing", AGENT_TENANT, tenant(isolation={"networkPolicy": "Strict"})
+    ),
+    Case(
+        "a tenant that opens half",
+        AGENT_TENANT,
+        tenant(isolation={"networkPolicy": "Half"}),
+        "spec.isolation.networkPolicy",
+    ),
     Case("a tenant that stays", AGENT_TENANT, tenant(preventDeletion=True)),
     Case(
         "a tenant that stays perhaps",

@@ -73,6 +73,20 @@ def test_tenant(allowed, spec, reason):
     assert [one.reason for one in refused] == ([] if reason is None else [reason])
 
 
+def test_a_strict_tenant_allows_no_egress_whatever_else_it_allows():
+    rules = [{"namespace": "search"}, {"cidr": "203.0.113.0/24"}]
+    owner = make.tenant(allowed={"egress": rules}, isolation={"networkPolicy": "Strict"})
+    refused = judge(make.seen(make.pipeline(egress=rules), tenant_body=owner)).refused
+    assert [one.path for one in refused] == ["spec.egress[0]", "spec.egress[1]"]
+    assert {one.reason for one in refused} == {"NotAllowedByTenant"}
+    assert refused[0].message == (
+        "must be left out, and opens 'namespace search': tenant 'acme' has"
+        " `isolation.networkPolicy: Strict`, by which workers reach the gateway and DNS only"
+    )
+    assert "'203.0.113.0/24'" in refused[1].message
+    assert judge(make.seen(tenant_body=owner)).refused == ()
+
+
 def test_a_provider_may_choose_its_tenants():
     chosen = make.provider(allowedTenants=["somebody-else"])
     assert [one.reason for one in judge(make.seen(provider_body=chosen)).refused] == [

@@ -17,6 +17,7 @@ from headrace_contract.resources.base import (
     rules,
 )
 from headrace_contract.resources.egress import EgressRule
+from headrace_contract.resources.isolation import Isolation
 from headrace_contract.resources.limits import (
     Budgets,
     BudgetUsages,
@@ -73,6 +74,8 @@ class AgentTenantSpec(Spec):
     """How much the tenant may spend in a time; no budget when empty."""
     stop_policy: StopPolicy = "None"
     """'Hold' starts no step of the tenant, 'HoldAndDrain' interrupts running steps too."""
+    isolation: Isolation = Field(default_factory=Isolation)
+    """How its namespaces are kept apart."""
     prevent_deletion: bool = False
     """Whether deleting the tenant is refused, by the chart's admission policy."""
 

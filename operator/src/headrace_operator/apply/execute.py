@@ -130,6 +130,15 @@ async def prune(
         await objects.delete(resource, metadata["namespace"], metadata["name"], metadata["uid"])
 
 
+async def mend(manifest: Manifest, children: Children, objects: Objects) -> None:
+    """Make one object as it is wanted, for a pipeline that is not planned; raise ReconcileError."""
+    try:
+        await _make(manifest, None, children, objects)
+    except GoneError as exc:
+        msg = f"{manifest.resource.kind} '{manifest.name}' cannot be made: {exc}"
+        raise ClusterUnavailableError(msg) from exc
+
+
 async def _make(
     manifest: Manifest, pool: PoolPlan | None, children: Children, objects: Objects
 ) -> None:

@@ -55,14 +55,28 @@ def providers_allow_tenant(
             yield Problem(path, message, Reason.NOT_ALLOWED_BY_PROVIDER)
 
 
+def strict_tenants_open_nothing(
+    spec: AgentPipelineSpec, tenant: Tenant, _: Mapping[str, ModelProviderSpec]
+) -> Iterator[Problem]:
+    if not tenant.spec.isolation.strict:
+        return
+    for index, rule in enumerate(spec.egress):
+        message = (
+            f"must be left out, and opens '{_where(rule)}': tenant '{tenant.name}' has"
+            " `isolation.networkPolicy: Strict`, by which workers reach the gateway and DNS only"
+        )
+        yield Problem(f"spec.egress[{index}]", message, Reason.NOT_ALLOWED_BY_TENANT)
+
+
 def egress_is_allowed(
     spec: AgentPipelineSpec, tenant: Tenant, _: Mapping[str, ModelProviderSpec]
 ) -> Iterator[Problem]:
+    if tenant.spec.isolation.strict:
+        return  # what the rule above says is the whole answer
     for index, rule in enumerate(spec.egress):
         if not any(_covers(allowed, rule) for allowed in tenant.spec.allowed.egress):
-            where = rule.cidr or f"namespace {rule.namespace}"
             message = (
-                f"must lie within `allowed.egress` of tenant '{tenant.name}', and '{where}'"
+                f"must lie within `allowed.egress` of tenant '{tenant.name}', and '{_where(rule)}'"
                 f" with ports {', '.join(map(str, rule.ports))} does not"
             )
             yield Problem(f"spec.egress[{index}]", message, Reason.NOT_ALLOWED_BY_TENANT)
@@ -72,6 +86,7 @@ RULES: Final = (
     images_are_allowed,
     tenant_allows_providers,
     providers_allow_tenant,
+    strict_tenants_open_nothing,
     egress_is_allowed,
 )
 
@@ -83,6 +98,10 @@ def wanted_providers(spec: AgentPipelineSpec) -> Iterator[tuple[str, str]]:
         yield f"{path}.providerRef.name", model.provider_ref.name
         for place, fallback in enumerate(model.fallbacks):
             yield f"{path}.fallbacks[{place}].providerRef.name", fallback.provider_ref.name
+
+
+def _where(rule: EgressRule) -> str:
+    return rule.cidr or f"namespace {rule.namespace}"
 
 
 def _covers(allowed: EgressRule, wanted: EgressRule) -> bool:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from headrace_contract.addresses import Network
     from headrace_contract.compiled import CompiledEgress
-    from headrace_operator.plan.context import PipelineContext
-    from headrace_operator.plan.stamp import Manifest
+    from headrace_operator.plan.context import PipelineContext, Site
+    from headrace_operator.plan.stamp import Manifest, Owner
 
 NAMESPACE_LABEL: Final = "kubernetes.io/metadata.name"
 DNS: Final[dict[str, Any]] = {
@@ -40,18 +40,27 @@ GATEWAY: Final[dict[str, Any]] = {
 
 def network_policy(ctx: PipelineContext) -> Manifest:
     """Deny both ways by default; the kubelet's probes pass all the same."""
+    return _policy(ctx.site, ctx.owner, ctx.compiled.egress)
+
+
+def closed_policy(site: Site, owner: Owner) -> Manifest:
+    """Open nothing that was declared: for workers that serve on when their tenant became Strict."""
+    return _policy(site, owner, ())
+
+
+def _policy(site: Site, owner: Owner, declared: Sequence[CompiledEgress]) -> Manifest:
     gateway = {
-        "to": [{**_namespace(ctx.site.system_namespace), **GATEWAY}],
+        "to": [{**_namespace(site.system_namespace), **GATEWAY}],
         "ports": [{"protocol": "TCP", "port": PORT_CLIENTS}],
     }
-    shut = (*METADATA, *(ipaddress.ip_network(cidr) for cidr in ctx.site.node_cidrs))
-    declared = [rule for egress in ctx.compiled.egress if (rule := _rule(egress, shut)) is not None]
+    shut = (*METADATA, *(ipaddress.ip_network(cidr) for cidr in site.node_cidrs))
+    opened = [rule for egress in declared if (rule := _rule(egress, shut)) is not None]
     spec = {
-        "podSelector": {"matchLabels": ctx.owner.selector()},
+        "podSelector": {"matchLabels": owner.selector()},
         "policyTypes": ["Ingress", "Egress"],
-        "egress": [gateway, DNS, *declared],
+        "egress": [gateway, DNS, *opened],
     }
-    return stamp(NETWORK_POLICIES, ctx.owner, pipeline_name(ctx.pipeline.name), {"spec": spec})
+    return stamp(NETWORK_POLICIES, owner, pipeline_name(owner.pipeline.name), {"spec": spec})
 
 
 def _rule(egress: CompiledEgress, shut: Sequence[Network]) -> dict[str, Any] | None:

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Final
 
 from headrace_contract.names import LABEL_POOL
 from headrace_contract.reasons import ConditionType, Reason
-from headrace_operator.apply.execute import Children, execute, prune
+from headrace_operator.apply.execute import Children, execute, mend, prune
 from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.model.observed import cannot_start, workers_of
 from headrace_operator.model.resource import DEPLOYMENTS
+from headrace_operator.model.tenancy import holder
 from headrace_operator.plan.build import build_plan
 from headrace_operator.plan.context import PipelineContext
 from headrace_operator.plan.judge import judge
-from headrace_operator.reconcile.gather import gather_pipeline, leaning
+from headrace_operator.plan.network import closed_policy
+from headrace_operator.plan.stamp import Owner
+from headrace_operator.reconcile.gather import gather_pipeline, leaning, tenants
 from headrace_operator.reconcile.passes import Pass
 from headrace_operator.reconcile.teardown import tear_down_pipeline
 from headrace_operator.reconcile.tell import sooner, tell
@@ -58,9 +61,9 @@ async def reconcile_pipeline(key: Key, world: World) -> Pass:
 async def _carry_out(
     seen: PipelineSeen, judgement: Judgement, children: Children, world: World
 ) -> Outcome:
-    """Apply the plan of what is accepted; what is refused leaves everything as it was."""
+    """Apply the plan of what is accepted; what is refused leaves all but open doors as it was."""
     if judgement.compiled is None or seen.spec is None:
-        return Outcome()
+        return Outcome(await _close(seen, children, world))
     plan = build_plan(
         PipelineContext(world.site, seen.identity, seen.spec, judgement.compiled, seen.keda)
     )
@@ -79,6 +82,25 @@ async def _carry_out(
     except ReconcileError as exc:
         failure = exc
     return Outcome(failure, draining)
+
+
+async def _close(seen: PipelineSeen, children: Children, world: World) -> ReconcileError | None:
+    """
+    Close what the last good spec opened, if the tenant is Strict by now.
+
+    Whoever holds the namespace decides, not the tenant that the refused spec names.
+    """
+    tenant = holder(seen.identity.namespace or "", tenants(world))
+    if tenant is None or not tenant.spec.isolation.strict or not seen.children:
+        return None
+    policy = closed_policy(world.site, Owner(seen.identity, tenant.name))
+    try:
+        await mend(policy, children, world.cluster)
+    except ReconcileError as exc:
+        return exc
+    for body in children.written:
+        world.cache.saw(body)
+    return None
 
 
 async def _finalized(seen: PipelineSeen, world: World) -> bool:
