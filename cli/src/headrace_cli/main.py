@@ -17,6 +17,7 @@ COMMANDS: Final = {
     "run": ("run", "Submit a run of a pipeline."),
     "runs": ("runs", "List, show, follow and cancel runs."),
     "keys": ("keys", "Create, list and revoke API keys."),
+    "tenant": ("tenant", "Print what a new tenant needs, ready for Git."),
     "check": ("check", "Check YAML files offline."),
     "plan": ("plan", "Print what the operator would make of a pipeline, offline."),
     "doctor": ("doctor", "Look for what keeps headrace from working."),
