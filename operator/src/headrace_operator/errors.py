@@ -10,6 +10,7 @@ Every way a pass can fail, and who must act.
     - ClusterUnavailableError
     - ConflictError
     - LedgerUnavailableError
+    - RunsInFlightError       a tenant is to go, and its pipelines are still at work
     - NotLeadingError         another operator took over
 * GoneError                   the object is not there (any more); whoever asked decides
 """
@@ -61,6 +62,10 @@ class ConflictError(TransientError):
 
 class LedgerUnavailableError(TransientError):
     reason = Reason.LEDGER_UNAVAILABLE
+
+
+class RunsInFlightError(TransientError):
+    reason = Reason.RUNS_IN_FLIGHT
 
 
 class NotLeadingError(TransientError):

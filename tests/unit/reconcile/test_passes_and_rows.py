@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 
 import make
 from headrace_operator.errors import LedgerUnavailableError
@@ -114,6 +115,27 @@ async def test_a_tenant_waits_for_running_steps_and_then_goes_anyway():
     one.deletes(TENANT)
     await one.settle()
     assert one.cluster.find(*TENANT) is None  # it was deleted in 2026-01-01, long ago
+
+
+async def test_a_tenant_waits_for_runs_that_wait_too():
+    one = await settled()
+    one.world = replace(
+        one.world, now=lambda: make.NOW - timedelta(days=2)
+    )  # its time-box is not over
+    [uid] = one.ledger.pipeline_rows
+    one.ledger.remaining[uid] = (0, 3)
+    one.deletes(TENANT)
+    await one.settle()
+    assert one.conditions(TENANT)["DeletionBlocked"] == ("True", "RunsInFlight")
+    assert one.conditions(TENANT)["Ready"] == ("False", "RunsInFlight")
+    assert uid in one.ledger.pipeline_rows
+    assert one.ledger.tenant_rows
+
+    one.ledger.remaining.clear()
+    one.world.queue.add(TENANT)
+    await one.settle()
+    assert one.cluster.find(*TENANT) is None
+    assert one.ledger.tenant_rows == {}
 
 
 async def test_a_providers_change_reaches_its_pipelines():

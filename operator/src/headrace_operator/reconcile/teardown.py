@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from headrace_operator.errors import ReconcileError, TransientError
+from headrace_operator.errors import ReconcileError, RunsInFlightError
 from headrace_operator.plan.judge import judge
 from headrace_operator.reconcile.gather import pipelines_in
 from headrace_operator.reconcile.passes import Pass
@@ -62,11 +62,8 @@ async def tear_down_tenant(seen: TenantSeen, world: World) -> Pass:
     failure: ReconcileError | None = None
     if not tenant.skip_cleanup:
         try:
-            waiting = await _clear_pipelines(tenant, world)
-            if waiting:
-                failure = TransientError(waiting)
-            else:
-                await world.ledger.delete_tenant(tenant.name, tenant.uid)
+            await _clear_pipelines(tenant, world)
+            await world.ledger.delete_tenant(tenant.name, tenant.uid)
         except ReconcileError as exc:
             failure = exc
     if failure is None or _is_over(tenant, world):
@@ -78,18 +75,20 @@ async def tear_down_tenant(seen: TenantSeen, world: World) -> Pass:
     return Pass(LOOK_AGAIN)
 
 
-async def _clear_pipelines(tenant: Identity, world: World) -> str:
-    """Drain every pipeline of a tenant; say what is still at work, or nothing."""
-    running = 0
+async def _clear_pipelines(tenant: Identity, world: World) -> None:
+    """Drain every pipeline of a tenant; raise RunsInFlightError while one is still at work."""
+    running = unfinished = 0
     for name, uid in sorted(await world.ledger.pipelines()):
         if name != tenant.name:
             continue
         steps, runs = await world.ledger.drain_pipeline(uid, name)
         if (steps or runs) and not _is_over(tenant, world):
-            running += steps
+            running, unfinished = running + steps, unfinished + runs
             continue
         await world.ledger.delete_pipeline(uid, name)
-    return f"Deletion waits: {running} steps of its pipelines run." if running else ""
+    if running or unfinished:
+        msg = f"{running} steps of its pipelines run, {unfinished} runs are not finished."
+        raise RunsInFlightError(msg)
 
 
 async def _let_go(identity: Identity, world: World) -> None:

@@ -50,6 +50,9 @@ def assess_tenant(
         ready,
         *progress(ready, permanent=permanent),
     ]
+    if seen.identity.deleted_at is not None and failure is not None:
+        blocked = Verdict(ConditionType.DELETION_BLOCKED, "True", failure.reason, str(failure))
+        verdicts.append(blocked)
     policy = seen.spec.stop_policy if seen.spec else "None"
     if policy != "None":
         reason = Reason.STOP_POLICY_HOLD if policy == "Hold" else Reason.STOP_POLICY_HOLD_AND_DRAIN
