@@ -52,6 +52,8 @@ REFUSED = {
     "an image of another registry": (
         "pipeline.yaml", "localhost/headrace/example", "elsewhere/x", "pools[0].image"),
     "egress beyond the tenant's": ("pipeline.yaml", "ports: [8000]", "ports: [9]", "egress[0]"),
+    "egress of a strict tenant": (
+        "tenant.yaml", "spec:", "spec:\n  isolation: {networkPolicy: Strict}", "egress[0]"),
     "a provider for others": ("provider.yaml", "- acme", "- other", "models[0].providerRef"),
     "a model nobody serves": (
         "pipeline.yaml", "model: mock-small", "model: x", "models[1].fallbacks[0]"),
