@@ -20,7 +20,9 @@ from headrace_gateway.clock import Clock
 from headrace_gateway.identity.api_keys import KeyIdentity
 from headrace_gateway.identity.cluster import ApiServer, ClusterSecrets
 from headrace_gateway.identity.either import EitherIdentity
+from headrace_gateway.identity.issuer_keys import IssuerKeys, issuers_client
 from headrace_gateway.identity.keys import ClusterKeys
+from headrace_gateway.identity.oidc import OidcIdentity
 from headrace_gateway.identity.service_account import ServiceAccountIdentity
 from headrace_gateway.models.aiohttp_upstream import AiohttpUpstream
 from headrace_gateway.pools import PoolBook
@@ -132,10 +134,16 @@ async def compose(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> 
     pools = PoolBook(ledger, clock)
     keys = ClusterKeys(api, clock.monotonic, settings.token_issuer)
     tokens = ServiceAccountIdentity(keys, api, ledger, pools, clock)
+    outside = issuers_client()
+    stack.push_async_callback(outside.aclose)
+    issuers = {
+        trusted.issuer: OidcIdentity(trusted, IssuerKeys(trusted, outside).fetch, ledger, clock)
+        for trusted in settings.oidc_issuers
+    }
     return build_app(
         Gateway(
             ledger=ledger,
-            identity=EitherIdentity(KeyIdentity(ledger, clock), tokens),
+            identity=EitherIdentity(KeyIdentity(ledger, clock), tokens, issuers),
             secrets=ClusterSecrets(api, settings.namespace, clock.monotonic),
             upstream=upstream,
             clock=clock,

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import SecretStr  # noqa: TC002 -- see above
+from pydantic import (  # noqa: TC002 -- read when the class is made
+    Field,
+    Json,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from headrace_contract.names import (
@@ -13,6 +19,7 @@ from headrace_contract.names import (
     PORT_SCALER,
     SYSTEM_NAMESPACE,
 )
+from headrace_gateway.identity.issuers import TrustedIssuer  # noqa: TC001 -- as above
 
 
 class Settings(BaseSettings):
@@ -31,6 +38,8 @@ class Settings(BaseSettings):
     service_account: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount")
     token_issuer: str | None = None
     """The cluster's issuer; its discovery document says it when this is not set."""
+    oidc_issuers: Json[tuple[TrustedIssuer, ...]] = Field((), validate_default=False)
+    """Who else may sign tokens: a JSON list, as `gateway.oidcIssuers` of the chart says it."""
     grace_seconds: float = 290.0
     """How long model streams may go on after SIGTERM: the pod's grace less ten seconds."""
     linger_seconds: float = 3.0
@@ -38,3 +47,14 @@ class Settings(BaseSettings):
     connections: int = 20_000
     """How many clients and workers may hold; each worker holds two or more."""
     log_level: str = "INFO"
+
+    @field_validator("oidc_issuers")
+    @classmethod
+    def _each_issuer_has_one_verifier(
+        cls, value: tuple[TrustedIssuer, ...], info: ValidationInfo
+    ) -> tuple[TrustedIssuer, ...]:
+        named = [trusted.issuer for trusted in value]
+        if len(set(named)) != len(named) or info.data.get("token_issuer") in named:
+            message = "an issuer is named twice, or is the cluster's own"
+            raise ValueError(message)
+        return value

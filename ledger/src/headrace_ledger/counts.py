@@ -44,6 +44,10 @@ class Counts(Verbs):
         found: str | None = await self._caller.value("tenant_of", namespace)
         return found
 
+    async def tenant_exists(self, tenant: str) -> bool:
+        """Say whether there is such a tenant."""
+        return bool(await self._caller.value("tenant_exists", tenant))
+
     async def provider(self, name: str) -> ProviderRow | None:
         """Return a model provider."""
         row = await self._caller.row("provider", name)

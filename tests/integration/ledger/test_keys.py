@@ -62,3 +62,14 @@ async def test_a_key_is_made_for_a_tenant_that_is_there(gateway, tenant):
     row = ApiKeyRow(tenant, "id", make.fresh("p"), b"h" * 32, "ci", ("submit",), "me")
     assert not await gateway.create_api_key(row)
     assert await gateway.api_key_by_prefix(row.prefix) is None
+
+
+@pytest.mark.parametrize("tenant", ["nobody", "_platform", ""])
+async def test_a_tenant_that_is_not_there_does_not_exist(gateway, tenant):
+    assert not await gateway.tenant_exists(tenant)
+
+
+async def test_a_tenant_exists_until_it_is_deleted(house):
+    assert await house.gateway.tenant_exists(house.tenant)
+    await house.operator.delete_tenant(house.tenant, make.tenant(house.tenant).uid)
+    assert not await house.gateway.tenant_exists(house.tenant)

@@ -1,0 +1,148 @@
+"""
+OpenID Connect: tokens of people and programs that somebody else signs in.
+
+A token's own word on who issued it only picks the verifier; then everything is verified. What
+cannot be verified now is refused now.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import jwt
+
+from headrace_gateway.errors import UnauthenticatedError, UnavailableError
+from headrace_gateway.identity.caller import SCOPES, Caller, bearer
+from headrace_gateway.identity.keys import KeyRing, KeysUnavailableError, header_of
+from headrace_gateway.pools import Kept
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from headrace_gateway.clock import Clock
+    from headrace_gateway.identity.issuers import TrustedIssuer
+
+LEEWAY_SECONDS: Final = 60.0
+VERIFIED_SECONDS: Final = 60.0
+TENANT_SECONDS: Final = 4.0
+TOKENS_KEPT: Final = 20_000
+TOKEN_LENGTH: Final = 8192
+_TENANT: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_PUBLIC: Final = frozenset({"RSA", "EC", "OKP"})
+
+
+class Tenants(Protocol):
+    """What is read of the ledger here."""
+
+    async def tenant_exists(self, tenant: str) -> bool: ...
+
+
+class OidcIdentity:
+    """The tokens of one issuer: pinned issuer, audience and algorithms, keys by their id."""
+
+    def __init__(
+        self,
+        trusted: TrustedIssuer,
+        fetch: Callable[[], Awaitable[dict[str, Any]]],
+        tenants: Tenants,
+        clock: Clock,
+    ) -> None:
+        self._trusted = trusted
+        self._ring = KeyRing(fetch, clock.monotonic)
+        self._clock = clock
+        self._ledger = tenants
+        self._tenants: Kept[str, str] = Kept(self._known_tenant, TENANT_SECONDS, clock.monotonic)
+        self._verified: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()
+
+    async def authenticate(self, headers: Mapping[str, str]) -> Caller:
+        token = bearer(headers) or ""
+        if not 0 < len(token) <= TOKEN_LENGTH:
+            raise UnauthenticatedError
+        claims = await self._claims(token)
+        tenant = tenant_in(claims, self._trusted)
+        if tenant is None or await self._tenants.get(tenant) is None:
+            raise UnauthenticatedError
+        subject = f"oidc:{self._trusted.issuer}#{claims['sub']}"
+        return Caller(subject, tenant, scopes_in(claims, self._trusted))
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        """Return what a token says, from memory for a minute at most and never past its expiry."""
+        digest = hashlib.sha256(token.encode()).digest()
+        known = self._verified.get(digest)
+        now = self._clock.now().timestamp()
+        if known and now - known[0] < VERIFIED_SECONDS and now < float(known[1]["exp"]):
+            return known[1]
+        claims = await self._verify(token)
+        self._verified[digest] = (now, claims)
+        while len(self._verified) > TOKENS_KEPT:
+            self._verified.popitem(last=False)
+        return claims
+
+    async def _verify(self, token: str) -> dict[str, Any]:
+        header = header_of(token)
+        algorithm = header.get("alg")
+        if algorithm not in self._trusted.algorithms:
+            raise UnauthenticatedError
+        try:
+            found = await self._ring.find(str(header.get("kid", "")))
+        except KeysUnavailableError as exc:
+            message = "The keys of this token's issuer cannot be read; try again."
+            raise UnavailableError(message) from exc
+        if found is None or not may_verify(found, algorithm):
+            raise UnauthenticatedError
+        try:
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                jwt.PyJWK(found, algorithm=algorithm),
+                algorithms=list(self._trusted.algorithms),
+                audience=self._trusted.audience,
+                issuer=self._trusted.issuer,
+                leeway=LEEWAY_SECONDS,
+                options={
+                    "require": ["exp", "iss", "aud", "sub"],
+                    "enforce_minimum_key_length": True,
+                },
+            )
+        except (jwt.PyJWTError, ValueError) as exc:  # the latter of a key that is none
+            raise UnauthenticatedError from exc
+        return claims
+
+    async def _known_tenant(self, tenant: str) -> str | None:
+        return tenant if await self._ledger.tenant_exists(tenant) else None
+
+
+def may_verify(key: Mapping[str, Any], algorithm: str) -> bool:
+    """Say whether a published key is for signatures of this algorithm; never a shared secret."""
+    return (
+        key.get("kty") in _PUBLIC
+        and key.get("use", "sig") == "sig"
+        and key.get("alg", algorithm) == algorithm
+    )
+
+
+def tenant_in(claims: Mapping[str, Any], trusted: TrustedIssuer) -> str | None:
+    """Return the one tenant that a token's claim means; None for none, and for several."""
+    values = words(claims.get(trusted.tenant_claim))
+    if trusted.tenants is not None:
+        values = frozenset(trusted.tenants[one] for one in values if one in trusted.tenants)
+    if len(values) != 1:
+        return None
+    [tenant] = values
+    return tenant if _TENANT.fullmatch(tenant) else None
+
+
+def scopes_in(claims: Mapping[str, Any], trusted: TrustedIssuer) -> frozenset[str]:
+    """Return the rights that a token has; words that we do not know are no right."""
+    if trusted.scopes is not None:
+        return frozenset(trusted.scopes) & SCOPES
+    claim = claims.get(trusted.scopes_claim or "")
+    return (frozenset(claim.split()) if isinstance(claim, str) else words(claim)) & SCOPES
+
+
+def words(claim: object) -> frozenset[str]:
+    """Read a claim that is a text, or a list of them; anything else says nothing."""
+    listed = [claim] if isinstance(claim, str) else claim if isinstance(claim, list) else []
+    return frozenset(one for one in listed if isinstance(one, str))
