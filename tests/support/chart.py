@@ -20,6 +20,15 @@ _LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 EVALUATION = {"evaluation": {"enabled": True, "hostPath": "/var/lib/headrace-eval"}}
+ISSUER = {
+    "issuer": "https://login.acme.example/realms/staff",
+    "audience": "headrace",
+    "algorithms": ["RS256", "ES256"],
+    "jwksUri": "https://login.acme.example/keys",
+    "tenantClaim": "groups",
+    "tenants": {"/llm/research": "acme"},
+    "scopes": ["submit", "read"],
+}
 EVERYTHING = {
     **EVALUATION,
     "imagePullSecrets": [{"name": "registry"}],
@@ -32,7 +41,11 @@ EVERYTHING = {
         "tolerations": [{"key": "spot", "operator": "Exists"}],
         "affinity": {"nodeAffinity": {}},
     },
-    "gateway": {"secretNames": ["acme-llm"], "service": {"annotations": {"a": "b"}}},
+    "gateway": {
+        "secretNames": ["acme-llm"],
+        "oidcIssuers": [ISSUER],
+        "service": {"annotations": {"a": "b"}},
+    },
     "networkPolicy": {"metricsNamespaces": ["monitoring"]},
     "extraObjects": [
         {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 
 import pytest
+from pydantic import TypeAdapter
 
-from chart import EVALUATION, EVERYTHING, env_of, render
+from chart import EVALUATION, EVERYTHING, ISSUER, env_of, render
+from headrace_gateway.identity.issuers import TrustedIssuer
 
 pytest.importorskip("helm_python", reason="Helm's library has no wheel here")
 
@@ -24,6 +26,14 @@ def test_the_operator_is_told_where_everything_is():
     assert env["HEADRACE_SYSTEM_NAMESPACE"] == "mill"
     assert env["HEADRACE_GATEWAY_URL"] == "http://headrace-gateway.mill.svc:8080"
     assert env["HEADRACE_WORKER_IMAGE"] == "headrace/worker:9"
+
+
+def test_the_gateway_reads_the_issuers_that_the_values_name():
+    pods = dict(render(EVERYTHING).pods())
+    text = env_of(pods["headrace-gateway"])["HEADRACE_OIDC_ISSUERS"]
+    [trusted] = TypeAdapter(tuple[TrustedIssuer, ...]).validate_json(text)
+    assert trusted.model_dump(mode="json", by_alias=True, exclude_none=True) == ISSUER
+    assert "HEADRACE_OIDC_ISSUERS" not in env_of(dict(render().pods())["headrace-gateway"])
 
 
 ROLES = {"headrace-operator": "operator", "headrace-gateway": "gateway"}

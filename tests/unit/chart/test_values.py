@@ -5,9 +5,15 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from chart import CHART, EVALUATION, render
+from chart import CHART, EVALUATION, ISSUER, render
 
 helm_python = pytest.importorskip("helm_python", reason="Helm's library has no wheel here")
+
+
+def issuers(**changes):
+    """Values with one issuer that is changed; None takes a field away."""
+    one = {name: value for name, value in {**ISSUER, **changes}.items() if value is not None}
+    return {"gateway": {"oidcIssuers": [one]}}
 
 
 REFUSED = {
@@ -18,6 +24,13 @@ REFUSED = {
     "a namespace that is none": ({"operator": {"watchNamespaces": ["Team A"]}}, "watchNamespaces"),
     "a range that is none": ({"operator": {"nodeCIDRs": ["10.0.0.0"]}}, "nodeCIDRs"),
     "a relative folder": ({"evaluation": {"hostPath": "data"}}, "hostPath"),
+    "an issuer in the clear": (issuers(issuer="http://login.acme.example"), "issuer"),
+    "an issuer without an audience": (issuers(audience=None), "audience"),
+    "an issuer that shares a secret": (issuers(algorithms=["HS256"]), "algorithms"),
+    "an issuer whose tokens may do nothing": (issuers(scopes=None), "oidcIssuers"),
+    "an issuer with rights from two sources": (issuers(scopesClaim="scope"), "oidcIssuers"),
+    "an issuer that lets workers in": (issuers(scopes=["work"]), "scopes"),
+    "an issuer with a field that is none": (issuers(tenantclaim="t"), "tenantclaim"),
     "a level that is none": ({"gateway": {"logLevel": "LOUD"}}, "logLevel"),
 }
 
@@ -49,6 +62,11 @@ def test_the_notes_name_what_is_really_there():
     assert f"logs job/{job['metadata']['name']}" in rendered.notes
     assert "create secret" not in render(EVALUATION).notes
     assert "not for production" in render(EVALUATION).notes
+
+
+def test_the_notes_name_the_issuers_that_are_trusted():
+    assert f"{ISSUER['issuer']} (audience headrace)" in render(issuers()).notes
+    assert "issuers" not in render().notes
 
 
 def test_helm_finds_nothing_to_say():
