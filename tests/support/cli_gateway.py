@@ -95,6 +95,8 @@ class FakeGateway:
         if request.method == "GET":
             return httpx2.Response(200, json={"items": self.keys})
         asked = json.loads(request.content)
+        if request.url.path.endswith("/rotate"):
+            return httpx2.Response(201, json={**key_view(), "key": "hr_a_b"})
         made = {**key_view(), "name": asked["name"], "scopes": asked["scopes"], "key": "hr_a_b"}
         return httpx2.Response(201, json=made)
 

@@ -19,6 +19,7 @@ from headrace_contract.api import (
     KeyCreated,
     KeyList,
     KeyRequest,
+    KeyRotationRequest,
     KeyView,
     Priority,
     RunAccepted,
@@ -143,6 +144,10 @@ class GatewayClient:
     async def create_key(self, wanted: KeyRequest) -> KeyCreated:
         body = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
         return await self._ask(KeyCreated, "POST", "/v1/keys", json=body)
+
+    async def rotate_key(self, key_id: str, wanted: KeyRotationRequest) -> KeyCreated:
+        body = wanted.model_dump(mode="json", by_alias=True, exclude_none=True)
+        return await self._ask(KeyCreated, "POST", f"/v1/keys/{key_id}/rotate", json=body)
 
     async def keys(self, tenant: str | None) -> list[KeyView]:
         params = {"tenant": tenant} if tenant else {}

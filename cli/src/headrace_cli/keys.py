@@ -1,4 +1,4 @@
-"""`headrace keys`: API keys, made, listed and revoked through the gateway."""
+"""`headrace keys`: API keys, made, listed, rotated and revoked through the gateway."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from headrace_cli.client import GatewayClient, connect
 from headrace_cli.errors import GivenError
 from headrace_cli.options import DEFAULT_GATEWAY, Format, Gateway, Output
 from headrace_cli.printing import Column, Shape, age, note, plain, render_list, render_value, say
-from headrace_contract.api import KeyCreated, KeyRequest, KeyView, Scope
+from headrace_contract.api import KeyCreated, KeyRequest, KeyRotationRequest, KeyView, Scope
 
 T = TypeVar("T")
 
@@ -29,7 +29,7 @@ class ScopeName(StrEnum):
     OPERATE = "operate"
 
 
-app = typer.Typer(help="Create, list and revoke API keys.", no_args_is_help=True)
+app = typer.Typer(help="Create, list, rotate and revoke API keys.", no_args_is_help=True)
 
 Tenant = Annotated[
     str | None,
@@ -49,6 +49,7 @@ def shape(now: datetime) -> Shape[KeyView]:
             Column("TENANT", lambda key: key.tenant),
             Column("SCOPES", lambda key: ",".join(key.scopes)),
             Column("STATE", lambda key: state(key, now)),
+            Column("EXPIRES", lambda key: expiry(key, now)),
             Column("AGE", lambda key: age(key.created_at, now)),
             Column("PREFIX", lambda key: key.prefix, wide=True),
             Column("BY", lambda key: key.created_by, wide=True),
@@ -62,13 +63,22 @@ def state(key: KeyView, now: datetime) -> str:
     return "expired" if key.expires_at and key.expires_at <= now else "active"
 
 
-def seconds(text: str | None) -> int | None:
+def expiry(key: KeyView, now: datetime) -> str | None:
+    """Say in how long a key ends: `in 23h`; nothing for one that is over, or never ends."""
+    if state(key, now) != "active" or key.expires_at is None:
+        return None
+    return f"in {age(now, key.expires_at)}"
+
+
+def seconds(text: str | None, option: str = "--expires-in") -> int | None:
     """Read `90s`, `12h` or `30d`."""
-    found = _AGE.fullmatch(text) if text else None
-    if text and not found:
-        msg = f"`--expires-in` must be a number with s, m, h or d, such as '30d', not '{text}'"
+    if text is None:
+        return None
+    found = _AGE.fullmatch(text)
+    if found is None:  # an empty text too: it is a variable that was never set
+        msg = f"`{option}` must be a number with s, m, h or d, such as '30d', not '{text}'"
         raise GivenError(msg)
-    return int(found[1]) * _SECONDS[found[2]] if found else None
+    return int(found[1]) * _SECONDS[found[2]]
 
 
 def wish(
@@ -79,6 +89,16 @@ def wish(
         return KeyRequest(
             name=name, scopes=list(scopes), tenant=tenant, expires_in_seconds=seconds(expires_in)
         )
+    except ValidationError as exc:
+        first = exc.errors(include_input=False, include_url=False)[0]
+        msg = f"`{first['loc'][0]}`: {first['msg']}"
+        raise GivenError(msg) from exc
+
+
+def rotation(tenant: str | None, overlap: str) -> KeyRotationRequest:
+    """Put a request to rotate together, or say what is wrong with it."""
+    try:
+        return KeyRotationRequest(tenant=tenant, overlap_seconds=seconds(overlap, "--overlap") or 0)
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]
         msg = f"`{first['loc'][0]}`: {first['msg']}"
@@ -129,6 +149,25 @@ def list_keys(
     """
     found = _ask(gateway, lambda client: client.keys(tenant))
     say(render_list(found, shape(datetime.now(UTC)), output))
+
+
+@app.command("rotate")
+def rotate(
+    key: Annotated[str, typer.Argument(help="Id of the key, as `keys list` shows it.")],
+    overlap: Annotated[str, typer.Option(help="How long the old key lives on, or 0s.")] = "24h",
+    tenant: Tenant = None,
+    gateway: Gateway = DEFAULT_GATEWAY,
+    output: Output = Format.TABLE,
+) -> None:
+    """Create a key like an old one, which ends after the overlap; the new text is printed once.
+
+    Example: headrace keys rotate 0198c0de-... --overlap 24h
+    """
+    asked = rotation(tenant, overlap)
+    created = _ask(gateway, lambda client: client.rotate_key(key, asked))
+    note(f"key/{created.id} created: keep what is printed now, it cannot be shown again")
+    note(f"key/{key} ends in {overlap}, unless it ends before")
+    say(render_created(created, output))
 
 
 @app.command("revoke")

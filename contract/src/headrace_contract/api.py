@@ -107,6 +107,13 @@ class KeyRequest(Message):
     expires_in_seconds: int | None = Field(default=None, ge=60, le=315_360_000)
 
 
+class KeyRotationRequest(Message):
+    """`POST /v1/keys/{id}/rotate`: a new key in place of an old one, which lives on for a while."""
+
+    tenant: str | None = Field(default=None, min_length=1, max_length=63)
+    overlap_seconds: int = Field(default=86_400, ge=0, le=2_592_000)
+
+
 class KeyView(Message):
     """An API key without its secret."""
 

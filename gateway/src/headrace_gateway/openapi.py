@@ -89,6 +89,14 @@ OPERATIONS: Final = (
     ),
     Operation("post", "/v1/keys", "Make an API key.", api.KeyRequest, api.KeyCreated, 201),
     Operation("get", "/v1/keys", "List API keys.", answer=api.KeyList, query=("tenant",)),
+    Operation(
+        "post",
+        "/v1/keys/{id}/rotate",
+        "Make an API key in place of another, which ends after the overlap.",
+        api.KeyRotationRequest,
+        api.KeyCreated,
+        201,
+    ),
     Operation("delete", "/v1/keys/{id}", "Revoke an API key.", status=204, query=("tenant",)),
     Operation(
         "post",

@@ -164,6 +164,31 @@ class ApiKeyRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRotation:
+    """The key that is to stand in for an old one; `may` are the scopes of whoever asks."""
+
+    tenant: str
+    old: str
+    id: str
+    prefix: str
+    hash: bytes
+    created_by: str
+    may: tuple[str, ...]
+    overlap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedKey:
+    """`outcome` is Rotated, Absent or Beyond; `scopes` are the old key's, None if it is absent."""
+
+    outcome: str
+    name: str | None = None
+    scopes: tuple[str, ...] | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class PoolRecord:
     """A pool as the gateway knows it."""
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs
-from headrace_ledger.declared import ApiKeyRow
+from headrace_ledger.declared import ApiKeyRow, RotatedKey
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from headrace_ledger.declared import KeyRotation
 
 
 class Keys(Verbs):
@@ -37,6 +39,23 @@ class Keys(Verbs):
     async def api_keys(self, tenant: str) -> list[ApiKeyRow]:
         """Return a tenant's keys, revoked ones included."""
         return [_key(row) for row in await self._caller.rows("api_keys", tenant)]
+
+    async def rotate_api_key(self, wanted: KeyRotation) -> RotatedKey:
+        """Make a key that stands in for an old one, which ends after the overlap: one call."""
+        row = await self._caller.row(
+            "rotate_api_key",
+            wanted.tenant,
+            wanted.old,
+            wanted.id,
+            wanted.prefix,
+            wanted.hash,
+            wanted.created_by,
+            list(wanted.may),
+            wanted.overlap_seconds,
+        )
+        if row is None or row["outcome"] == "Absent":
+            return RotatedKey("Absent")
+        return RotatedKey(**{**row, "scopes": tuple(row["scopes"])})
 
     async def revoke_api_key(self, tenant: str, key_id: str) -> bool:
         """Revoke a key; False if there is none, or it is revoked already."""

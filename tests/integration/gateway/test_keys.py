@@ -9,6 +9,7 @@ from headrace_gateway.clock import Clock
 from headrace_gateway.identity.api_keys import KeyIdentity
 from headrace_gateway.identity.caller import Caller
 from headrace_gateway.identity.either import EitherIdentity
+from headrace_ledger.declared import TenantRow
 
 
 class Both:
@@ -121,3 +122,49 @@ async def test_a_key_is_refused_with(door, asked):
 async def test_an_unknown_key_cannot_be_revoked(door):
     answer = await door.http.delete("/v1/keys/nope", headers=as_("operator"))
     assert answer.status_code == 404
+
+
+async def rotate(door, key: str, who: str = "admin", **asked):
+    body = {"tenant": door.names.tenant, **asked} if who == "admin" else asked
+    return await door.http.post(f"/v1/keys/{key}/rotate", json=body, headers=as_(who))
+
+
+async def test_both_keys_open_during_the_overlap_and_the_old_one_not_after_it(door):
+    old = (await make(door, "admin", tenant=door.names.tenant)).json()
+    rotated = await rotate(door, old["id"])
+    assert rotated.status_code == 201, rotated.text
+    assert rotated.headers["cache-control"] == "no-store"
+    new = rotated.json()
+    assert (new["name"], new["scopes"], new["createdBy"]) == (old["name"], old["scopes"], "admin")
+    for key in (old["key"], new["key"]):
+        assert (await door.submit(headers=as_(key))).status_code == 202
+    again = await rotate(door, old["id"], overlapSeconds=0)
+    assert again.status_code == 201
+    assert (await door.submit(headers=as_(old["key"]))).status_code == 401
+    for key in (new["key"], again.json()["key"]):
+        assert (await door.submit(headers=as_(key))).status_code == 202
+    assert (await rotate(door, old["id"])).status_code == 404
+
+
+async def test_a_key_is_rotated_by_who_may_do_all_that_it_may(door):
+    strong = (await make(door, "admin", tenant=door.names.tenant)).json()
+    refused = await rotate(door, strong["id"], "operator")
+    assert refused.status_code == 403
+    assert "lacks submit" in refused.json()["title"]
+    assert (await rotate(door, strong["id"], "reader")).status_code == 403
+    weak = (await make(door, "operator", scopes=["read"])).json()
+    assert (await rotate(door, weak["id"], "operator")).status_code == 201
+
+
+async def test_another_tenants_key_is_absent_for_who_would_rotate_it(door):
+    other = Names()
+    await door.operator.put_tenant(TenantRow(other.tenant, "u", (other.namespace,)))
+    theirs = (await make(door, "admin", tenant=other.tenant)).json()
+    for key in (theirs["id"], "nope"):
+        assert (await rotate(door, key, "operator")).status_code == 404
+    assert (await rotate(door, theirs["id"], "operator", tenant=other.tenant)).status_code == 404
+
+
+@pytest.mark.parametrize("overlap", [-1, 2_592_001, "soon"])
+async def test_an_overlap_that_makes_no_sense_is_refused(door, overlap):
+    assert (await rotate(door, "k", overlapSeconds=overlap)).status_code == 422

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import timedelta
 
 import pytest
 
 import ledger_rows as make
-from headrace_ledger.declared import ApiKeyRow
+from headrace_ledger.declared import ApiKeyRow, KeyRotation
 
 pytestmark = pytest.mark.postgres
 
@@ -73,3 +74,80 @@ async def test_a_tenant_exists_until_it_is_deleted(house):
     assert await house.gateway.tenant_exists(house.tenant)
     await house.operator.delete_tenant(house.tenant, make.tenant(house.tenant).uid)
     assert not await house.gateway.tenant_exists(house.tenant)
+
+
+def rotation(house, **changes) -> KeyRotation:
+    fields = {
+        "tenant": house.tenant,
+        "old": "id",
+        "id": make.fresh("new"),
+        "prefix": make.fresh("p"),
+        "hash": b"n" * 32,
+        "created_by": "me too",
+        "may": ("operate", "submit"),
+        "overlap_seconds": 3600.0,
+        **changes,
+    }
+    return KeyRotation(**fields)
+
+
+async def by_id(house) -> dict[str, ApiKeyRow]:
+    return {row.id: row for row in await house.gateway.api_keys(house.tenant)}
+
+
+async def test_a_rotated_key_lives_on_beside_its_like_for_the_overlap(house):
+    await kept(house)
+    wanted = rotation(house)
+    rotated = await house.gateway.rotate_api_key(wanted)
+    assert (rotated.outcome, rotated.name, rotated.scopes) == ("Rotated", "ci", ("submit",))
+    rows = await by_id(house)
+    old, new = rows["id"], rows[wanted.id]
+    assert (new.name, new.scopes, new.created_by, new.expires_at) == (
+        "ci",
+        ("submit",),
+        "me too",
+        None,
+    )
+    # Both were written in one transaction, so by one clock.
+    assert old.expires_at - new.created_at == timedelta(hours=1)
+    assert (await house.gateway.api_key_by_prefix(wanted.prefix)).hash == b"n" * 32
+
+
+async def test_a_new_key_lives_as_long_as_the_old_one_was_to_and_the_old_one_no_longer(
+    house, admin
+):
+    # The old key is to end in a minute: an overlap of an hour does not keep it.
+    ends = await admin.fetchval("SELECT now() + interval '1 minute'")
+    row = ApiKeyRow(
+        house.tenant, "id", make.fresh("p"), b"h" * 32, "ci", ("submit",), "me", expires_at=ends
+    )
+    assert await house.gateway.create_api_key(row)
+    wanted = rotation(house)
+    await house.gateway.rotate_api_key(wanted)
+    rows = await by_id(house)
+    assert rows["id"].expires_at == ends
+    life = rows["id"].expires_at - rows["id"].created_at
+    assert rows[wanted.id].expires_at - rows[wanted.id].created_at == life
+
+
+async def test_no_key_is_made_that_may_do_more_than_who_rotates(house):
+    await kept(house)
+    rotated = await house.gateway.rotate_api_key(rotation(house, may=("operate", "read")))
+    assert (rotated.outcome, rotated.scopes) == ("Beyond", ("submit",))
+    rows = await by_id(house)
+    assert rows.keys() == {"id"}
+    assert rows["id"].expires_at is None
+
+
+async def test_a_key_that_is_over_or_another_tenants_cannot_be_rotated(house, operator):
+    other = make.fresh("tenant")
+    await operator.put_tenant(make.tenant(other))
+    await kept(house)
+    assert (await house.gateway.rotate_api_key(rotation(house, tenant=other))).outcome == "Absent"
+    assert (await house.gateway.rotate_api_key(rotation(house, old="no"))).outcome == "Absent"
+    first = rotation(house, overlap_seconds=0.0)
+    assert (await house.gateway.rotate_api_key(first)).outcome == "Rotated"
+    assert (await house.gateway.rotate_api_key(rotation(house))).outcome == "Absent"
+    await house.gateway.revoke_api_key(house.tenant, first.id)
+    assert (await house.gateway.rotate_api_key(rotation(house, old=first.id))).outcome == "Absent"
+    assert (await by_id(house)).keys() == {"id", first.id}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -172,7 +173,7 @@ def test_a_new_key_is_alone_on_stdout(headrace, gateway):
     }
 
 
-@pytest.mark.parametrize("age", ["30", "d", "1w", "-1d", "10s"])
+@pytest.mark.parametrize("age", ["", "30", "d", "1w", "-1d", "10s"])
 def test_a_lifetime_that_makes_no_sense_is_refused(headrace, gateway, age):
     done = headrace("keys", "create", "--name", "x", "--scope", "read", "--expires-in", age)
     assert done.exit_code == 2
@@ -192,3 +193,39 @@ def test_keys_are_listed_with_their_state(headrace, gateway):
 def test_a_key_is_revoked_by_its_id(headrace, gateway):
     assert headrace("keys", "revoke", "k-1").stdout == "key/k-1 revoked\n"
     assert (gateway.asked[0].method, gateway.asked[0].url.path) == ("DELETE", "/v1/keys/k-1")
+
+
+def test_keys_are_listed_with_their_end(headrace, gateway):
+    now = datetime.now(UTC)  # noqa: TID251 -- the command looks at the same clock
+    gateway.keys = [
+        key_view(expiresAt=(now + timedelta(hours=23, minutes=30)).isoformat()),
+        key_view(id="k-2"),
+        key_view(id="k-3", expiresAt=(now - timedelta(hours=1)).isoformat()),
+    ]
+    head, *rows = headrace("keys", "list").stdout.splitlines()
+    assert "EXPIRES" in head
+    assert [re.split(r" {3,}", row)[4:6] for row in rows] == [
+        ["active", "in 23h"],
+        ["active", "<none>"],
+        ["expired", "<none>"],
+    ]
+
+
+def test_a_rotated_keys_new_text_is_alone_on_stdout(headrace, gateway):
+    done = headrace("keys", "rotate", "k-0", "--overlap", "12h", "--tenant", "acme")
+    assert done.stdout == "hr_a_b\n"
+    assert "hr_a_b" not in done.stderr
+    assert "key/k-0 ends in 12h" in done.stderr
+    assert gateway.asked[0].url.path == "/v1/keys/k-0/rotate"
+    assert json.loads(gateway.asked[0].content) == {"tenant": "acme", "overlapSeconds": 43200}
+
+
+def test_an_old_key_lives_on_for_a_day_unless_told_otherwise(headrace, gateway):
+    headrace("keys", "rotate", "k-0")
+    assert json.loads(gateway.asked[0].content) == {"overlapSeconds": 86400}
+
+
+@pytest.mark.parametrize("overlap", ["", "1w", "-1d", "31d"])
+def test_an_overlap_that_makes_no_sense_is_refused(headrace, gateway, overlap):
+    assert headrace("keys", "rotate", "k-0", "--overlap", overlap).exit_code == 2
+    assert gateway.asked == []

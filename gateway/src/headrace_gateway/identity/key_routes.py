@@ -1,4 +1,4 @@
-"""Making, listing and revoking API keys."""
+"""Making, listing, rotating and revoking API keys."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
-from headrace_contract.api import KeyCreated, KeyList, KeyRequest, KeyView
+from headrace_contract.api import KeyCreated, KeyList, KeyRequest, KeyRotationRequest, KeyView
 from headrace_gateway.clock import uuid7
 from headrace_gateway.edge.answers import model_answer
 from headrace_gateway.edge.body import parse_model, read_body
@@ -15,12 +15,13 @@ from headrace_gateway.edge.route import route
 from headrace_gateway.errors import BadRequestError, ForbiddenError, InvalidError, NotFoundError
 from headrace_gateway.identity.api_keys import make_key
 from headrace_gateway.identity.caller import OPERATE
-from headrace_ledger.declared import ApiKeyRow
+from headrace_ledger.declared import ApiKeyRow, KeyRotation
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import Route
 
+    from headrace_gateway.identity.api_keys import NewKey
     from headrace_gateway.identity.caller import Caller
     from headrace_gateway.world import World
 
@@ -35,6 +36,7 @@ class KeyRoutes:
         return [
             route("POST", "/v1/keys", self.create),
             route("GET", "/v1/keys", self.list),
+            route("POST", "/v1/keys/{id}/rotate", self.rotate),
             route("DELETE", "/v1/keys/{id}", self.revoke),
         ]
 
@@ -42,10 +44,7 @@ class KeyRoutes:
         caller = await self._caller(request)
         asked = parse_model(KeyRequest, await read_body(request, self._world.options.body_bytes))
         tenant = tenant_for(caller, asked.tenant)
-        beyond = sorted(set(asked.scopes) - caller.scopes)
-        if beyond:
-            message = f"A key may do no more than its creator, who lacks {', '.join(beyond)}."
-            raise ForbiddenError(message)
+        refuse_beyond(set(asked.scopes), caller)
         now = self._world.clock.now()
         made = make_key(self._world.chance)
         life = asked.expires_in_seconds
@@ -63,8 +62,43 @@ class KeyRoutes:
         if not await self._world.ledger.create_api_key(row):
             message = f"There is no tenant '{tenant}'."
             raise InvalidError(message)
-        said = KeyCreated(key=made.text.get_secret_value(), **key_view(row).model_dump())
-        return model_answer(said, 201, {"cache-control": "no-store"})
+        return shown_once(made, row)
+
+    async def rotate(self, request: Request) -> Response:
+        """Make a key with the name, scopes and length of life of another, which ends soon."""
+        caller = await self._caller(request)
+        body = await read_body(request, self._world.options.body_bytes)
+        asked = parse_model(KeyRotationRequest, body)
+        tenant, old = tenant_for(caller, asked.tenant), request.path_params["id"]
+        if "\x00" in old:
+            raise NotFoundError
+        made = make_key(self._world.chance)
+        wanted = KeyRotation(
+            tenant=tenant,
+            old=old,
+            id=str(uuid7(self._world.clock.now(), self._world.chance)),
+            prefix=made.prefix,
+            hash=made.hash,
+            created_by=caller.subject,
+            may=tuple(sorted(caller.scopes)),
+            overlap_seconds=asked.overlap_seconds,
+        )
+        rotated = await self._world.ledger.rotate_api_key(wanted)
+        if rotated.name is None or rotated.scopes is None:
+            raise NotFoundError
+        refuse_beyond(set(rotated.scopes), caller)
+        row = ApiKeyRow(
+            tenant=tenant,
+            id=wanted.id,
+            prefix=made.prefix,
+            hash=made.hash,
+            name=rotated.name,
+            scopes=rotated.scopes,
+            created_by=caller.subject,
+            created_at=rotated.created_at,
+            expires_at=rotated.expires_at,
+        )
+        return shown_once(made, row)
 
     async def list(self, request: Request) -> Response:
         caller = await self._caller(request)
@@ -84,6 +118,20 @@ class KeyRoutes:
         caller = await self._world.identity.authenticate(request.headers)
         caller.need(OPERATE)
         return caller
+
+
+def refuse_beyond(scopes: set[str], caller: Caller) -> None:
+    """Refuse to make a key that may do more than whoever makes it."""
+    beyond = sorted(scopes - caller.scopes)
+    if beyond:
+        message = f"A key may do no more than its creator, who lacks {', '.join(beyond)}."
+        raise ForbiddenError(message)
+
+
+def shown_once(made: NewKey, row: ApiKeyRow) -> Response:
+    """Answer with the key's text, which nobody can read again."""
+    said = KeyCreated(key=made.text.get_secret_value(), **key_view(row).model_dump())
+    return model_answer(said, 201, {"cache-control": "no-store"})
 
 
 def tenant_for(caller: Caller, named: str | None) -> str:
