@@ -8,6 +8,7 @@ import httpx2 as httpx
 import pytest
 
 from headrace_gateway.errors import UnauthenticatedError, UnavailableError
+from headrace_gateway.identity import issuer_keys
 from headrace_gateway.identity.issuer_keys import DOCUMENT_BYTES
 from oidc_scene import ISSUER, KEYS, NOW, THEIRS, Setting, jwk, token
 
@@ -82,6 +83,18 @@ async def test_nobody_gets_in_while_the_issuer_answers_with(setting, answer):
     with pytest.raises(UnavailableError):
         await setting.who(token())
     assert not any("evil" in call for call in setting.publisher.calls)
+
+
+async def test_an_issuer_that_sends_a_byte_now_and_then_is_given_up(setting, monkeypatch):
+    async def drip():
+        yield b"{"
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(issuer_keys, "TIMEOUT_SECONDS", 0.01)
+    setting.publisher.answer = httpx.Response(200, content=drip())
+    async with asyncio.timeout(5):
+        with pytest.raises(UnavailableError):
+            await setting.who(token())
 
 
 DISCOVERED = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,22 +46,27 @@ class IssuerKeys:
         return str(address)
 
     async def _document(self, address: str) -> dict[str, Any]:
-        body = bytearray()
         try:
-            async with self._client.stream("GET", address) as answer:
-                if answer.status_code != httpx.codes.OK:
-                    message = f"{address}: {answer.status_code}"
-                    raise KeysUnavailableError(message)
-                async for piece in answer.aiter_bytes():
-                    body += piece
-                    if len(body) > DOCUMENT_BYTES:
-                        message = f"{address}: more than {DOCUMENT_BYTES} bytes"
-                        raise KeysUnavailableError(message)
-            found = json.loads(body)
-        except (httpx.HTTPError, ValueError) as exc:
+            # The client's own timeout is for each read: one byte at a time would go on for ever.
+            async with asyncio.timeout(TIMEOUT_SECONDS):
+                found = json.loads(await self._read(address))
+        except (httpx.HTTPError, ValueError, TimeoutError) as exc:
             message = f"{address}: {type(exc).__name__}"
             raise KeysUnavailableError(message) from exc
         if not isinstance(found, dict):
             message = f"{address}: no JSON object"
             raise KeysUnavailableError(message)
         return found
+
+    async def _read(self, address: str) -> bytearray:
+        body = bytearray()
+        async with self._client.stream("GET", address) as answer:
+            if answer.status_code != httpx.codes.OK:
+                message = f"{address}: {answer.status_code}"
+                raise KeysUnavailableError(message)
+            async for piece in answer.aiter_bytes():
+                body += piece
+                if len(body) > DOCUMENT_BYTES:
+                    message = f"{address}: more than {DOCUMENT_BYTES} bytes"
+                    raise KeysUnavailableError(message)
+        return body
