@@ -30,6 +30,7 @@ VERIFIED_SECONDS: Final = 60.0
 TENANT_SECONDS: Final = 4.0
 TOKENS_KEPT: Final = 20_000
 TOKEN_LENGTH: Final = 8192
+SUBJECT_LENGTH: Final = 1024
 _TENANT: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PUBLIC: Final = frozenset({"RSA", "EC", "OKP"})
 
@@ -73,7 +74,7 @@ class OidcIdentity:
         digest = hashlib.sha256(token.encode()).digest()
         known = self._verified.get(digest)
         now = self._clock.now().timestamp()
-        if known and now - known[0] < VERIFIED_SECONDS and now < float(known[1]["exp"]):
+        if known and now - known[0] < VERIFIED_SECONDS and now < known[1]["exp"]:
             return known[1]
         claims = await self._verify(token)
         self._verified[digest] = (now, claims)
@@ -106,12 +107,24 @@ class OidcIdentity:
                     "enforce_minimum_key_length": True,
                 },
             )
-        except (jwt.PyJWTError, ValueError) as exc:  # the latter of a key that is none
+            claims["exp"] = float(claims["exp"])
+        except (
+            jwt.PyJWTError,
+            ValueError,
+            OverflowError,
+        ) as exc:  # of a key or a time that is none
             raise UnauthenticatedError from exc
+        if not is_name(claims["sub"]):
+            raise UnauthenticatedError
         return claims
 
     async def _known_tenant(self, tenant: str) -> str | None:
         return tenant if await self._ledger.tenant_exists(tenant) else None
+
+
+def is_name(subject: str) -> bool:
+    """Say whether a subject can be written down, in the ledger and in a log."""
+    return 0 < len(subject) <= SUBJECT_LENGTH and subject.isprintable()
 
 
 def may_verify(key: Mapping[str, Any], algorithm: str) -> bool:
