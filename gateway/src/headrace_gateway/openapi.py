@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 RUNS: Final = "/v1/namespaces/{namespace}/pipelines/{pipeline}/runs"
 REF: Final = "#/components/schemas/{model}"
+CREDENTIALS: Final = (
+    "An API key (`hr_…`), a token of a ServiceAccount with the audience `headrace`, or a token of "
+    "an OpenID Connect issuer that the platform trusts. Model calls come with the key of a running "
+    "step instead."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +170,9 @@ def description(version: str) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer", "description": CREDENTIALS}
+            },
         },
         "security": [{"bearer": []}],
     }

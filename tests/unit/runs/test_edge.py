@@ -236,3 +236,6 @@ def test_the_description_is_whole():
     assert refs <= set(said["components"]["schemas"])
     names = [op["operationId"] for each in said["paths"].values() for op in each.values()]
     assert len(set(names)) == len(names) == len(OPERATIONS)
+    [credentials] = said["components"]["securitySchemes"].values()
+    for kind in ("API key", "ServiceAccount", "OpenID Connect", "running step"):
+        assert kind in credentials["description"]
