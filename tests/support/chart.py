@@ -43,7 +43,7 @@ EVERYTHING = {
     },
     "gateway": {
         "secretNames": ["acme-llm"],
-        "oidcIssuers": [ISSUER],
+        "oidc": [ISSUER],
         "service": {"annotations": {"a": "b"}},
     },
     "networkPolicy": {"metricsNamespaces": ["monitoring"]},

@@ -39,7 +39,7 @@ class Settings(BaseSettings):
     token_issuer: str | None = None
     """The cluster's issuer; its discovery document says it when this is not set."""
     oidc_issuers: Json[tuple[TrustedIssuer, ...]] = Field((), validate_default=False)
-    """Who else may sign tokens: a JSON list, as `gateway.oidcIssuers` of the chart says it."""
+    """Who else may sign tokens: a JSON list, as `gateway.oidc` of the chart says it."""
     grace_seconds: float = 290.0
     """How long model streams may go on after SIGTERM: the pod's grace less ten seconds."""
     linger_seconds: float = 3.0

@@ -13,7 +13,7 @@ helm_python = pytest.importorskip("helm_python", reason="Helm's library has no w
 def issuers(**changes):
     """Values with one issuer that is changed; None takes a field away."""
     one = {name: value for name, value in {**ISSUER, **changes}.items() if value is not None}
-    return {"gateway": {"oidcIssuers": [one]}}
+    return {"gateway": {"oidc": [one]}}
 
 
 REFUSED = {
@@ -27,8 +27,8 @@ REFUSED = {
     "an issuer in the clear": (issuers(issuer="http://login.acme.example"), "issuer"),
     "an issuer without an audience": (issuers(audience=None), "audience"),
     "an issuer that shares a secret": (issuers(algorithms=["HS256"]), "algorithms"),
-    "an issuer whose tokens may do nothing": (issuers(scopes=None), "oidcIssuers"),
-    "an issuer with rights from two sources": (issuers(scopesClaim="scope"), "oidcIssuers"),
+    "an issuer whose tokens may do nothing": (issuers(scopes=None), "oidc"),
+    "an issuer with rights from two sources": (issuers(scopesClaim="scope"), "oidc"),
     "an issuer that lets workers in": (issuers(scopes=["work"]), "scopes"),
     "an issuer with a field that is none": (issuers(tenantclaim="t"), "tenantclaim"),
     "a level that is none": ({"gateway": {"logLevel": "LOUD"}}, "logLevel"),
