@@ -67,6 +67,14 @@ async def test_a_recorded_call_is_given_again_after_a_loss_but_not_to_a_new_atte
     assert await recalled(house, await house.lease(row)) is None
 
 
+async def test_a_recorded_call_keeps_what_its_tokens_were_and_where_its_price_is_from(house):
+    _, _, lease = await started(house)
+    kinds = {"cached_input_tokens": 4, "reasoning_tokens": 2, "price_version": "spec"}
+    made = call(lease, **kinds, estimated=True)
+    assert await house.gateway.record_call(made)
+    assert await recalled(house, lease) == made
+
+
 async def test_a_call_under_a_stale_fence_is_spend_only(house):
     _, item, lease = await started(house)
     assert not await house.gateway.record_call(call(lease, fence=lease.fence + 1))

@@ -46,6 +46,10 @@ class Price(Spec):
     """Price of one million input tokens, a decimal string."""
     output: Money
     """Price of one million output tokens, a decimal string."""
+    cached_input: Money | None = None
+    """Price of one million input tokens that the provider had cached; that of input when absent."""
+    reasoning: Money | None = None
+    """Price of one million reasoning tokens; that of output when absent."""
     currency: Currency = "USD"
     """ISO 4217 code; USD by default."""
 

@@ -11,6 +11,8 @@ from pydantic_core import from_json, to_json
 from headrace_contract.failures import ErrorClass
 from headrace_contract.protocol import BeatOutcome
 from headrace_gateway.models import openai_compatible as dialect
+from headrace_gateway.models.ask import upstream_body
+from headrace_gateway.models.estimate import answer_bytes, estimated_usage
 from headrace_gateway.models.frames import DONE, Frames, text_of
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
 from headrace_gateway.models.ports import UpstreamTimeoutError, UpstreamUnreachableError
@@ -148,6 +150,10 @@ class Answering:
     ) -> bool:
         """Record a call and settle what it held; False: its lease is over."""
         target, lease = opened.target, call.lease
+        estimated = not usage.input_tokens  # no call has none: the provider has not counted
+        if estimated:
+            asked = len(upstream_body(call.ask, target.model))
+            usage = estimated_usage(asked, answer_bytes(response, streamed=streamed))
         money = cost(usage, target.price)
         record = CallRecord(
             id=opened.held.wish.id,
@@ -168,6 +174,10 @@ class Answering:
             cost=money[0],
             currency=money[1],
             duration_ms=int((asyncio.get_running_loop().time() - opened.began) * 1000),
+            cached_input_tokens=usage.cached_input_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            price_version=target.price_version,
+            estimated=estimated,
         )
         # It is paid, so it is kept, whether or not the caller still waits for it.
         kept = await asyncio.shield(

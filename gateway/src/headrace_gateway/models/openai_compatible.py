@@ -83,6 +83,10 @@ class Usage:
 
     input_tokens: int = 0
     output_tokens: int = 0
+    cached_input_tokens: int = 0
+    """Part of `input_tokens`, never more."""
+    reasoning_tokens: int = 0
+    """Part of `output_tokens`, never more."""
 
 
 def address(endpoint: str) -> str:
@@ -158,7 +162,16 @@ def usage_of(value: Any) -> Usage | None:
     usage = value.get("usage") if isinstance(value, dict) else None
     if not isinstance(usage, dict):
         return None
-    return Usage(_tokens(usage.get("prompt_tokens")), _tokens(usage.get("completion_tokens")))
+    given = _tokens(usage.get("prompt_tokens"))
+    made = _tokens(usage.get("completion_tokens"))
+    cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
+    return Usage(given, made, min(cached, given), min(reasoning, made))
+
+
+def _detail(usage: dict[str, Any], group: str, name: str) -> int:
+    details = usage.get(group)
+    return _tokens(details.get(name)) if isinstance(details, dict) else 0
 
 
 def _tokens(value: Any) -> int:

@@ -33,6 +33,8 @@ class Target:
     connect_seconds: float
     first_byte_seconds: float
     total_seconds: float
+    price_version: str | None = None
+    """Where the price comes from; None without a price."""
 
 
 class Providers(Protocol):
@@ -78,6 +80,7 @@ class Targets:
             connect_seconds=parse_duration(spec.timeouts.connect).total_seconds(),
             first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
             total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
+            price_version=None if model.price is None else "spec",
         )
 
     async def _spec(self, name: str) -> ModelProviderSpec | None:

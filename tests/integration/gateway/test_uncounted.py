@@ -1,0 +1,49 @@
+"""What is recorded of an answer whose provider did not count."""
+
+from __future__ import annotations
+
+import json
+
+import asyncpg
+import pytest
+
+from gateway_provider import DONE, FRAMES, Provider, Say, stream, whole
+from gateway_scene import listening, scene
+
+
+def document(usage):
+    return Say(pieces=[json.dumps({**whole("Rivers."), "usage": usage}).encode()])
+
+
+UNCOUNTED = {
+    "a document without usage": (document(None), False),
+    "a document with a usage of nothing": (
+        document({"prompt_tokens": 0, "completion_tokens": 0}),
+        False,
+    ),
+    "a stream without usage": (stream(*FRAMES[:3], DONE), True),
+}
+
+
+@pytest.mark.parametrize(("said", "streamed"), UNCOUNTED.values(), ids=UNCOUNTED)
+async def test_regression_09_an_answer_without_usage_is_recorded_with_an_estimate(
+    ledger_server, said, streamed
+):
+    provider = Provider(said)
+    async with listening(provider) as url, scene(ledger_server, [url]) as door:
+        await door.run_id()
+        (lease,) = await door.claim("m-1")
+        assert (await door.chat(door.key("m-1"), stream=streamed)).status_code == 200
+        usage = (await door.run(lease["run"]))["usage"]
+    asked = len(json.dumps(provider.asked[0], separators=(",", ":")))
+    assert usage["inputTokens"] == -(-asked // 4)
+    assert usage["outputTokens"] > 0
+    assert usage["cost"] not in (None, "0")
+    con = await asyncpg.connect(ledger_server.admin_url)
+    row = await con.fetchrow(
+        "SELECT estimated, price_version, pipeline FROM headrace.calls WHERE run = $1",
+        lease["run"],
+    )
+    await con.close()
+    assert (row["estimated"], row["price_version"]) == (True, "spec")
+    assert row["pipeline"] is not None
