@@ -19,6 +19,7 @@ class ConditionType(StrEnum):
     DELETION_BLOCKED = "DeletionBlocked"
     LIMITS_ENFORCED = "LimitsEnforced"
     WITHIN_BUDGET = "WithinBudget"
+    PRICES_KNOWN = "PricesKnown"
 
 
 class Reason(StrEnum):
@@ -62,6 +63,8 @@ class Reason(StrEnum):
     WITHIN_BUDGET = "WithinBudget"
     SOFT_BUDGET_REACHED = "SoftBudgetReached"
     BUDGET_EXHAUSTED = "BudgetExhausted"
+    PRICES_KNOWN = "PricesKnown"
+    PRICES_MISSING = "PricesMissing"
 
 
 CONDITIONS: Final[dict[ConditionType, str]] = {
@@ -77,6 +80,7 @@ CONDITIONS: Final[dict[ConditionType, str]] = {
     ConditionType.DELETION_BLOCKED: "Deletion waits; the message says for what. Absent otherwise.",
     ConditionType.LIMITS_ENFORCED: "The ledger enforces the limits that the spec declares.",
     ConditionType.WITHIN_BUDGET: "No budget is used up.",
+    ConditionType.PRICES_KNOWN: "Every model has a price; the message says where from.",
 }
 
 MEANING: Final[dict[Reason, str]] = {
@@ -120,4 +124,6 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.WITHIN_BUDGET: "No soft percent of any budget has been reached.",
     Reason.SOFT_BUDGET_REACHED: "A soft percent of a budget has been reached; work goes on.",
     Reason.BUDGET_EXHAUSTED: "A budget is used up; the message says until when.",
+    Reason.PRICES_KNOWN: "Every model of the provider has a price.",
+    Reason.PRICES_MISSING: "Some models have no price; the message names them.",
 }

@@ -9,6 +9,7 @@ from datetime import timedelta
 import make
 from headrace_operator.errors import LedgerUnavailableError
 from headrace_operator.model.resource import CONFIG_MAPS, SCALED_OBJECTS
+from headrace_operator.plan.prices import LIST
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.resync import compare_objects, resync
 from worlds import PIPELINE, PROVIDER, TENANT, globe, settled
@@ -148,6 +149,27 @@ async def test_a_providers_change_reaches_its_pipelines():
     await one.settle()
     assert one.conditions()["ResolvedRefs"] == ("False", "ProviderNotFound")
     assert one.ledger.provider_rows == {}
+
+
+async def test_a_provider_says_which_of_its_models_have_no_price_and_where_the_others_are_from():
+    one = await settled()
+
+    def known():
+        status = one.cluster.find(*PROVIDER)["status"]
+        [found] = [c for c in status["conditions"] if c["type"] == "PricesKnown"]
+        return found["status"], found["reason"], found["message"]
+
+    none = f"0 from the spec, 0 from {LIST}."
+    assert known() == ("False", "PricesMissing", f"No price: acme-mini; {none}")
+    models = [
+        {"name": "acme-mini", "price": {"input": "1", "output": "2"}},
+        {"name": "gpt-4o", "classes": ["small"]},
+    ]
+    changes = {"endpoint": "https://api.openai.com/v1", "pricesFrom": "GenaiPrices"}
+    one.applies(make.provider(models=models, **changes))
+    await one.settle()
+    some = f"1 from the spec, 1 from {LIST}."
+    assert known() == ("True", "PricesKnown", f"Prices: {some}")
 
 
 async def test_a_resync_finds_what_the_watch_missed():

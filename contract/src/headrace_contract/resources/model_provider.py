@@ -64,7 +64,7 @@ class ProviderModel(Spec):
     context_window: Annotated[int, Field(ge=1, le=100000000)] | None = None
     """Most tokens of prompt and answer; no step may ask for more. Unknown when absent."""
     price: Price | None = None
-    """What tokens cost; calls are recorded without a cost when absent."""
+    """What tokens cost; see 'pricesFrom' for when it is absent."""
 
 
 class Timeouts(Spec):
@@ -107,6 +107,11 @@ class ModelProviderSpec(Spec):
         ),
     ]
     """The models that may be asked for."""
+    prices_from: Literal["Spec", "GenaiPrices"] = "Spec"
+    """Where the price of a model that gives none comes from; 'Spec', the default: nowhere, and its
+    calls are recorded without a cost. 'GenaiPrices': the price list of that package, as released
+    with headrace, by the endpoint and the model's name; the condition 'PricesKnown' says the rest.
+    """
     allowed_tenants: Annotated[
         list[DnsLabel], Field(max_length=256, json_schema_extra=as_set())
     ] = []

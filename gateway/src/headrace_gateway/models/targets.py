@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from headrace_contract.failures import ErrorClass
+from headrace_contract.priced import PricedProvider
 from headrace_contract.resources.base import parse_duration
-from headrace_contract.resources.model_provider import ModelProviderSpec
 from headrace_gateway.models.refusals import ModelError, UnknownModelError
 from headrace_gateway.pools import Kept
 
@@ -48,9 +48,7 @@ class Targets:
 
     def __init__(self, ledger: Providers, clock: Clock) -> None:
         self._ledger = ledger
-        self._specs: Kept[str, ModelProviderSpec] = Kept(
-            self._spec, PROVIDER_SECONDS, clock.monotonic
-        )
+        self._specs: Kept[str, PricedProvider] = Kept(self._spec, PROVIDER_SECONDS, clock.monotonic)
 
     async def find(self, pipeline: CompiledPipeline, tenant: str, model: str) -> list[Target]:
         """Return at least one target; refuse a name that the pipeline does not know."""
@@ -80,12 +78,12 @@ class Targets:
             connect_seconds=parse_duration(spec.timeouts.connect).total_seconds(),
             first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
             total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
-            price_version=None if model.price is None else "spec",
+            price_version=spec.price_version(model.name) if model.price else None,
         )
 
-    async def _spec(self, name: str) -> ModelProviderSpec | None:
+    async def _spec(self, name: str) -> PricedProvider | None:
         row = await self._ledger.provider(name)
-        return None if row is None else ModelProviderSpec.model_validate_json(row.spec)
+        return None if row is None else PricedProvider.model_validate_json(row.spec)
 
 
 def named(pipeline: CompiledPipeline, name: str) -> tuple[str, list[CompiledTarget]]:

@@ -24,7 +24,7 @@ from headrace_operator.plan.stamp import digest
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 
-    from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_contract.priced import PricedProvider
     from headrace_ledger.client import Ledger
     from headrace_ledger.declared import PoolCounts
     from headrace_operator.model.identity import Identity
@@ -75,9 +75,9 @@ class LedgerRows:
             await ledger.put_tenant(row)
         self._written[uid] = mark
 
-    async def put_provider(self, identity: Identity, spec: ModelProviderSpec) -> None:
+    async def put_provider(self, identity: Identity, offer: PricedProvider) -> None:
         # Limits have rows of their own; a gateway that knows none of them reads this one still.
-        text = spec.model_dump_json(by_alias=True, exclude={"limits"})
+        text = offer.model_dump_json(by_alias=True, exclude={"limits"})
         row = ProviderRow(identity.name, identity.uid, text, digest(text))
         if self._written.get(identity.uid) == (mark := digest(repr(row))):
             return

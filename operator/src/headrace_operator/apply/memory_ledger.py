@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from headrace_contract.priced import PricedProvider
     from headrace_contract.resources.agent_pipeline import Backlog
-    from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
@@ -61,7 +61,7 @@ class MemoryLedger:
         self.tenant_rows[tenant.identity.uid] = (tenant.name, tuple(held))
         self.weights[tenant.name] = tenant.spec.weight
 
-    async def put_provider(self, identity: Identity, spec: ModelProviderSpec) -> None:
+    async def put_provider(self, identity: Identity, offer: PricedProvider) -> None:
         self._call("put_provider")
         self.provider_rows[identity.uid] = identity.name
 

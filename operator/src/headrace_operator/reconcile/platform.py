@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from headrace_operator.errors import ReconcileError
 from headrace_operator.model.tenancy import Tenant
 from headrace_operator.plan.limits import provider_limits, tenant_limits
+from headrace_operator.plan.prices import priced
 from headrace_operator.plan.stamp import digest
 from headrace_operator.reconcile.gather import (
     gather_provider,
@@ -63,15 +64,16 @@ async def reconcile_provider(key: Key, world: World) -> Pass:
             del world.board.rows[key]
         return Pass()
     failure: ReconcileError | None = None
-    if seen.spec is not None and seen.identity.deleted_at is None:
+    offered = None if seen.spec is None else priced(seen.spec, world.now())
+    if offered is not None and seen.identity.deleted_at is None:
         try:
-            await world.ledger.put_provider(seen.identity, seen.spec)
+            await world.ledger.put_provider(seen.identity, offered.offer)
             world.board.rows[key] = seen.identity.uid
             await enforce(key, provider_limits(seen.identity, seen.spec), world)
         except ReconcileError as exc:
             failure = exc
     seen = replace(seen, usages=world.board.usages.get(key))
-    status = assess_provider(seen, failure, world.now())
+    status = assess_provider(seen, offered, failure, world.now())
     return Pass(await tell(seen.identity, seen.status, status, world), failure)
 
 

@@ -8,6 +8,7 @@ from headrace_contract.problem import Problem
 from headrace_contract.reasons import ConditionType, Reason
 from headrace_operator.errors import PermanentError
 from headrace_operator.plan.limits import provider_limits, tenant_limits
+from headrace_operator.plan.prices import LIST
 from headrace_operator.status import limits
 from headrace_operator.status.conditions import Verdict, merge, progress, refusal
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.seen import ProviderSeen, TenantSeen
     from headrace_operator.model.usage import Usage
     from headrace_operator.plan.limits import LimitsPlan
+    from headrace_operator.plan.prices import Priced
 
 _STANDING: Final = ("limits", "budgets", "nearest")
 
@@ -68,7 +70,7 @@ def assess_tenant(
 
 
 def assess_provider(
-    seen: ProviderSeen, failure: ReconcileError | None, now: datetime
+    seen: ProviderSeen, offered: Priced | None, failure: ReconcileError | None, now: datetime
 ) -> dict[str, Any]:
     """Say how a provider is; whether it answers is the gateway's to know."""
     accepted = _accepted(seen.problems)
@@ -80,6 +82,8 @@ def assess_provider(
     verdicts = [accepted, enforced, ready, *progress(ready, permanent=permanent)]
     standing = _standing(seen.status, usages, [])
     standing.pop("budgets", None)  # a provider has none
+    if offered is not None:
+        verdicts.append(_prices(offered))
     return {
         "observedGeneration": seen.identity.generation,
         "conditions": merge(verdicts, seen.status, seen.identity.generation, now),
@@ -106,6 +110,14 @@ def _standing(
         "budgets": limits.budget_usages(usages, budgets),
         "nearest": limits.nearest(usages),
     }
+
+
+def _prices(offered: Priced) -> Verdict:
+    known = f"{offered.written} from the spec, {offered.listed} from {LIST}"
+    if offered.missing:
+        message = f"No price: {', '.join(offered.missing)}; {known}."
+        return Verdict(ConditionType.PRICES_KNOWN, "False", Reason.PRICES_MISSING, message)
+    return Verdict(ConditionType.PRICES_KNOWN, "True", Reason.PRICES_KNOWN, f"Prices: {known}.")
 
 
 def _accepted(problems: tuple[Problem, ...]) -> Verdict:
