@@ -7,6 +7,8 @@ import json
 from datetime import datetime
 from decimal import Decimal
 
+import asyncpg
+
 from gateway_calling import calling
 from gateway_provider import FRAMES, refuse, stream, text
 from gateway_scene import until
@@ -124,6 +126,11 @@ async def test_regression_09_an_aborted_stream_is_settled_at_what_was_received(l
         spent = (await door.run(door.lease["run"]))["usage"]
         assert spent["outputTokens"] == 50
         assert spent["inputTokens"] + spent["outputTokens"] == used
+    con = await asyncpg.connect(ledger_server.admin_url)
+    assert await con.fetchval(
+        "SELECT estimated FROM headrace.calls WHERE run = $1", door.lease["run"]
+    )
+    await con.close()
 
 
 async def test_a_provider_that_asks_for_a_pause_is_asked_by_nobody(ledger_server):

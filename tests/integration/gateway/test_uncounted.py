@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 
 import asyncpg
 import pytest
 
+from gateway_calling import calling
 from gateway_provider import DONE, FRAMES, Provider, Say, stream, whole
 from gateway_scene import listening, scene
+from headrace_ledger.declared import LimitRow, LimitSet
+from headrace_ledger.limits import nano
 
 
 def document(usage):
@@ -47,3 +51,16 @@ async def test_regression_09_an_answer_without_usage_is_recorded_with_an_estimat
     await con.close()
     assert (row["estimated"], row["price_version"]) == (True, "spec")
     assert row["pipeline"] is not None
+
+
+async def test_regression_09_what_is_told_and_settled_is_the_estimate_that_is_recorded(
+    ledger_server,
+):
+    async with calling(ledger_server, document(None)) as (door, _, key):
+        row = LimitRow("month", "cost", "CalendarMonth", 10**9, spec='{"currency": "USD"}')
+        await door.operator.put_limits(LimitSet(door.names.tenant, "tenant", "digest", (row,)))
+        answer = await door.chat(key)
+        spent = (await door.run(door.lease["run"]))["usage"]["cost"]
+        (month,) = await door.ledger.usage(door.names.tenant)
+    assert Decimal(answer.headers["x-headrace-cost"]) == Decimal(spent) > 0
+    assert (month.used, month.reserved) == (nano(Decimal(spent)), 0)

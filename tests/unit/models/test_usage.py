@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from headrace_contract.resources.model_provider import Price
-from headrace_gateway.models.estimate import answer_bytes, estimated_usage
+from headrace_gateway.models.estimate import answer_bytes, complete, estimated_usage
 from headrace_gateway.models.openai_compatible import Usage, usage_of
 from headrace_gateway.models.prices import cost
 
@@ -81,10 +81,25 @@ def test_a_call_costs(prices, millionths):
 
 @pytest.mark.parametrize(("sent", "got", "want"), [(0, 0, (0, 0)), (1, 4, (1, 1)), (8, 9, (2, 3))])
 def test_an_estimate_is_a_token_for_every_four_bytes_rounded_up(sent, got, want):
-    assert estimated_usage(sent, got) == Usage(*want)
+    assert estimated_usage(sent, got) == Usage(*want, estimated=True)
 
 
-SAID = b'[{"role":"assistant","content":"Hello."}]'
+EMPTY = b'{"choices":[{"message":{"role":"assistant","content":""}}]}'
+COMPLETED = {
+    "what was counted stays": (Usage(9, 5, 4, 2), b"x" * 8, Usage(9, 5, 4, 2)),
+    "nothing was counted": (Usage(), b"x" * 8, Usage(25, 2, estimated=True)),
+    "the answer was not counted": (Usage(9, 0, 4), b"x" * 8, Usage(9, 2, 4, estimated=True)),
+    "the prompt was not counted": (Usage(0, 5), b"x" * 8, Usage(25, 5, estimated=True)),
+    "an answer that is empty has no tokens": (Usage(9), EMPTY, Usage(9)),
+}
+
+
+@pytest.mark.parametrize(("counted", "said", "want"), COMPLETED.values(), ids=COMPLETED)
+def test_regression_09_what_a_provider_has_not_counted_is_estimated(counted, said, want):
+    assert complete(counted, lambda: b"x" * 100, said, streamed=False) == want
+
+
+SAID = b'[{"content":"Hello."}]'
 WHOLE = json.dumps(
     {"id": "x" * 500, "choices": [{"message": {"role": "assistant", "content": "Hello."}}]}
 ).encode()

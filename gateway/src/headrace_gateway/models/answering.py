@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import from_json, to_json
@@ -12,7 +13,7 @@ from headrace_contract.failures import ErrorClass
 from headrace_contract.protocol import BeatOutcome
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
-from headrace_gateway.models.estimate import answer_bytes, estimated_usage
+from headrace_gateway.models.estimate import complete
 from headrace_gateway.models.frames import DONE, Frames, text_of
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
 from headrace_gateway.models.ports import UpstreamTimeoutError, UpstreamUnreachableError
@@ -123,7 +124,9 @@ class Answering:
             self._recorded.discard(opened.held.wish.id)
             return
         output = max(usage.output_tokens, -(-len(text.encode()) // BYTES_PER_TOKEN))
-        received = Usage(usage.input_tokens or opened.held.wish.input_tokens, output)
+        given = usage.input_tokens or opened.held.wish.input_tokens
+        guessed = not usage.input_tokens or output != usage.output_tokens
+        received = replace(usage, input_tokens=given, output_tokens=output, estimated=guessed)
         with suppress(LedgerError):  # what nobody settles is settled by the sweep, at the estimate
             await self._keep(call, opened, CUT, b"", received, streamed=call.ask.stream)
 
@@ -132,11 +135,18 @@ class Answering:
     ) -> tuple[Decimal | None, str | None]:
         """Keep the call before its answer ends; refuse the answer if the lease is over."""
         self._recorded.add(opened.held.wish.id)
-        self._count(opened.target.provider, usage)
+        target, most_output = opened.target, opened.held.most_output
+        usage = complete(
+            usage,
+            lambda: upstream_body(call.ask, target.model, most_output),
+            response,
+            streamed=streamed,
+        )
+        self._count(target.provider, usage)
         kept = await self._keep(call, opened, OK, response, usage, streamed=streamed)
         if not kept:
             raise StaleError
-        return cost(usage, opened.target.price)
+        return cost(usage, target.price)
 
     async def _keep(  # noqa: PLR0913 -- what a call was and how it ended
         self,
@@ -150,10 +160,6 @@ class Answering:
     ) -> bool:
         """Record a call and settle what it held; False: its lease is over."""
         target, lease = opened.target, call.lease
-        estimated = not usage.input_tokens  # no call has none: the provider has not counted
-        if estimated:
-            asked = len(upstream_body(call.ask, target.model))
-            usage = estimated_usage(asked, answer_bytes(response, streamed=streamed))
         money = cost(usage, target.price)
         record = CallRecord(
             id=opened.held.wish.id,
@@ -177,7 +183,7 @@ class Answering:
             cached_input_tokens=usage.cached_input_tokens,
             reasoning_tokens=usage.reasoning_tokens,
             price_version=target.price_version,
-            estimated=estimated,
+            estimated=usage.estimated,
         )
         # It is paid, so it is kept, whether or not the caller still waits for it.
         kept = await asyncio.shield(

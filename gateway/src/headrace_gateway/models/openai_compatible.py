@@ -79,7 +79,7 @@ class ProviderFailure(Exception):  # noqa: N818 -- a value that travels as an ex
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the provider counted; nothing is made up when it counted nothing."""
+    """What a call used, as its provider counted it unless it says that it is estimated."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -87,6 +87,8 @@ class Usage:
     """Part of `input_tokens`, never more."""
     reasoning_tokens: int = 0
     """Part of `output_tokens`, never more."""
+    estimated: bool = False
+    """The provider has not counted all of it."""
 
 
 def address(endpoint: str) -> str:

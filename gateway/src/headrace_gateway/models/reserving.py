@@ -104,8 +104,8 @@ class Reserving:
     async def settle(self, held: Held, usage: Usage, cost: Decimal | None, *, calls: int) -> None:
         """Settle with what was used; if the ledger is away the sweep settles at the estimate."""
         wish = held.wish
-        self._estimator.learn(wish.provider, wish.model, held.request_bytes, usage.input_tokens)
-        if usage.input_tokens:
+        if usage.input_tokens and not usage.estimated:  # nothing is learnt of our own guess
+            self._estimator.learn(wish.provider, wish.model, held.request_bytes, usage.input_tokens)
             self._world.metrics.estimates.observe(wish.input_tokens / usage.input_tokens)
         done = Settlement(
             wish.tenant, wish.id, usage.input_tokens, usage.output_tokens, cost, calls
