@@ -8,7 +8,7 @@ import pytest
 from headrace_contract.resources.model_provider import Price
 from headrace_gateway.models.estimate import answer_bytes, complete, estimated_usage
 from headrace_gateway.models.openai_compatible import Usage, usage_of
-from headrace_gateway.models.prices import cost
+from headrace_gateway.models.prices import cost, most
 
 COUNTED = {
     "nothing": ({}, Usage()),
@@ -77,6 +77,21 @@ PRICED = {
 def test_a_call_costs(prices, millionths):
     price = Price(input="0.15", output="0.6", currency="EUR", **prices)
     assert cost(Usage(1000, 10, 400, 3), price) == (millionths / 1_000_000, "EUR")
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [{}, {"cached_input": "0.01", "reasoning": "0.01"}, {"cached_input": "1", "reasoning": "4"}],
+)
+def test_a_budget_holds_the_most_that_a_call_can_cost_whatever_kind_its_tokens_are(prices):
+    price = Price(input="0.15", output="0.6", **prices)
+    bound = most(Usage(1000, 10), price)
+    kinds = [
+        cost(Usage(1000, 10, cached, said), price)[0]
+        for cached in (0, 400, 1000)
+        for said in (0, 3, 10)
+    ]
+    assert bound == max(kinds)
 
 
 @pytest.mark.parametrize(("sent", "got", "want"), [(0, 0, (0, 0)), (1, 4, (1, 1)), (8, 9, (2, 3))])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from pydantic_core import from_json
 
 from headrace_gateway.models.openai_compatible import Usage
-from headrace_gateway.models.prices import cost
+from headrace_gateway.models.prices import most
 from headrace_ledger.limits import nano
 from headrace_ledger.reservations import NO_SUBJECT, Draw
 
@@ -121,7 +121,9 @@ def amount(resource: str, wanted: Wanted) -> int:
 
 def most_cost(request_bytes: int, most_output: int, target: Target) -> Decimal | None:
     """Return the upper bound of what a call can cost; None without a price."""
-    return cost(Usage(request_bytes, most_output), target.price)[0]
+    if target.price is None:
+        return None
+    return most(Usage(request_bytes, most_output), target.price)
 
 
 class Estimator:
