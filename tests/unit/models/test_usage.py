@@ -37,6 +37,41 @@ COUNTED = {
         },
         Usage(9, 5, 9, 5),
     ),
+    "cached input in the words of DeepSeek": (
+        {"prompt_tokens": 9, "completion_tokens": 5, "prompt_cache_hit_tokens": 4},
+        Usage(9, 5, 4),
+    ),
+    "cached input in the words of Moonshot": (
+        {"prompt_tokens": 9, "completion_tokens": 5, "cached_tokens": 4},
+        Usage(9, 5, 4),
+    ),
+    "reasoning beside the answer's tokens, as the total shows": (
+        {
+            "prompt_tokens": 32,
+            "completion_tokens": 9,
+            "total_tokens": 135,
+            "completion_tokens_details": {"reasoning_tokens": 94},
+        },
+        Usage(32, 103, 0, 94),
+    ),
+    "reasoning among the answer's tokens, as the total shows": (
+        {
+            "prompt_tokens": 32,
+            "completion_tokens": 103,
+            "total_tokens": 135,
+            "completion_tokens_details": {"reasoning_tokens": 94},
+        },
+        Usage(32, 103, 0, 94),
+    ),
+    "reasoning and nothing said, among the answer's tokens": (
+        {
+            "prompt_tokens": 32,
+            "completion_tokens": 94,
+            "total_tokens": 126,
+            "completion_tokens_details": {"reasoning_tokens": 94},
+        },
+        Usage(32, 94, 0, 94),
+    ),
     "details below nothing": (
         {
             "prompt_tokens": 9,

@@ -166,8 +166,14 @@ def usage_of(value: Any) -> Usage | None:
         return None
     given = _tokens(usage.get("prompt_tokens"))
     made = _tokens(usage.get("completion_tokens"))
-    cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    cached = (
+        _detail(usage, "prompt_tokens_details", "cached_tokens")
+        or _tokens(usage.get("prompt_cache_hit_tokens"))  # DeepSeek
+        or _tokens(usage.get("cached_tokens"))  # Moonshot
+    )
     reasoning = _detail(usage, "completion_tokens_details", "reasoning_tokens")
+    if _tokens(usage.get("total_tokens")) == given + made + reasoning:
+        made += reasoning  # xAI counts reasoning beside the answer's tokens, not among them
     return Usage(given, made, min(cached, given), min(reasoning, made))
 
 
