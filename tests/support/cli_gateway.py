@@ -66,12 +66,17 @@ class FakeGateway:
     problem: tuple[int, dict[str, Any]] | None = None
     pages: list[dict[str, Any]] = field(default_factory=list)
     keys: list[dict[str, Any]] = field(default_factory=list)
+    costs: list[dict[str, Any]] = field(default_factory=list)
     asked: list[httpx2.Request] = field(default_factory=list)
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
         self.asked.append(request)
         if self.problem:
             return httpx2.Response(self.problem[0], json=self.problem[1])
+        if request.url.path == "/v1/cost":
+            asked = dict(request.url.params)
+            view = {k: asked[k] for k in ("by", "since", "until")}
+            return httpx2.Response(200, json={**view, "items": self.costs})
         if request.url.path.startswith("/v1/keys"):
             return self._key(request)
         return self._run(request.url.path, request.method)

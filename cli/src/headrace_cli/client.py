@@ -7,7 +7,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final, TypeVar
 
 import httpx2
@@ -16,6 +16,8 @@ from pydantic import BaseModel, SecretStr
 from headrace_cli.errors import GatewayUnreachableError, RefusedError
 from headrace_contract.api import (
     CancelAnswer,
+    CostBy,
+    CostView,
     KeyCreated,
     KeyList,
     KeyRequest,
@@ -156,6 +158,12 @@ class GatewayClient:
     async def revoke_key(self, key_id: str, tenant: str | None) -> None:
         params = {"tenant": tenant} if tenant else {}
         await self._send("DELETE", f"/v1/keys/{key_id}", params=params)
+
+    async def cost(self, by: CostBy, days: tuple[date, date], tenant: str | None) -> CostView:
+        """Sum costs from a UTC day to before another; of one tenant, or of all that one may see."""
+        asked = {"by": by, "since": str(days[0]), "until": str(days[1])}
+        params = {**asked, "tenant": tenant} if tenant else asked
+        return await self._ask(CostView, "GET", "/v1/cost", params=params)
 
     async def greet(self) -> None:
         """Ask for what everybody may see; raise if nobody answers."""

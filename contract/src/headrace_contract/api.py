@@ -1,12 +1,12 @@
 """
-What clients of the gateway send and get: runs, API keys, problems.
+What clients of the gateway send and get: runs, costs, API keys, problems.
 
 The body of a submit is the run's input itself, so it has no model here.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import Field
@@ -15,6 +15,7 @@ from headrace_contract.compiled import Message
 
 Scope = Literal["submit", "read", "operate"]
 Priority = Literal["Low", "Normal", "High"]
+CostBy = Literal["tenant", "pipeline", "model", "run"]
 
 
 class RunLinks(Message):
@@ -136,6 +137,33 @@ class KeyCreated(KeyView):
 
 class KeyList(Message):
     items: list[KeyView]
+
+
+class CostItem(Message):
+    """What calls of one tenant used, by one key and in one currency, which never mix.
+
+    `key` is a tenant, `namespace/pipeline`, `provider/model` or a run; empty for calls of what has
+    been forgotten. `cost` is a decimal string; calls without a price are an item without it.
+    """
+
+    tenant: str
+    key: str
+    calls: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost: str | None = None
+    currency: str | None = None
+
+
+class CostView(Message):
+    """What model calls cost in whole UTC days; `until` is the first that is not counted."""
+
+    by: CostBy
+    since: date
+    until: date
+    items: list[CostItem]
 
 
 class ProblemView(Message):

@@ -92,6 +92,13 @@ OPERATIONS: Final = (
     Operation(
         "post", f"{RUNS}/{{run}}/cancel", "Cancel a run.", answer=api.CancelAnswer, status=202
     ),
+    Operation(
+        "get",
+        "/v1/cost",
+        "Sum what model calls cost, by tenant, pipeline, model or run.",
+        answer=api.CostView,
+        query=("by", "since", "until", "tenant"),
+    ),
     Operation("post", "/v1/keys", "Make an API key.", api.KeyRequest, api.KeyCreated, 201),
     Operation("get", "/v1/keys", "List API keys.", answer=api.KeyList, query=("tenant",)),
     Operation(

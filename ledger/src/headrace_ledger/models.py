@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs
+from headrace_ledger.costs import CostRecord
 from headrace_ledger.edge import flaw
 from headrace_ledger.errors import InvalidItemError
 from headrace_ledger.records import CallRecord, KeyedLease
 
 if TYPE_CHECKING:
+    from datetime import date
     from uuid import UUID
 
 
@@ -36,3 +39,13 @@ class Models(Verbs):
             raise InvalidItemError(reason)
         values = (getattr(call, field.name) for field in dataclasses.fields(call))
         return bool(await self._caller.value("record_call", *values))
+
+    async def costs(self, tenant: str, since: date, until: date, by: str) -> list[CostRecord]:
+        """Sum what calls cost from one UTC day to before another, by key and currency.
+
+        `by` is pipeline, model, run or tenant; keys are `namespace/name`, `provider/model`, an id
+        and the tenant's name.
+        """
+        first, end = (datetime.combine(day, time(), UTC) for day in (since, until))
+        rows = await self._caller.rows("costs", tenant, first, end, by)
+        return [CostRecord(*row) for row in rows]

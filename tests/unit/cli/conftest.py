@@ -10,7 +10,7 @@ def gateway(monkeypatch):
     """A gateway that every command finds, and no key of the machine's owner."""
     fake = FakeGateway()
     monkeypatch.delenv("HEADRACE_API_KEY", raising=False)
-    for module in ("run", "runs", "keys"):
+    for module in ("run", "runs", "keys", "cost"):
         monkeypatch.setattr(f"headrace_cli.{module}.connect", fake.connect)
     return fake
 

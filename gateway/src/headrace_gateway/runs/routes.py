@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from headrace_gateway.edge.route import route
 from headrace_gateway.runs.access import Access
+from headrace_gateway.runs.cost import CostRoute
 from headrace_gateway.runs.events import EventsRoute
 from headrace_gateway.runs.read import ReadRoutes
 from headrace_gateway.runs.submit import SubmitRoute
@@ -26,4 +27,5 @@ def run_routes(world: World) -> list[Route]:
         route("GET", f"{runs}/{{run}}", read.one),
         route("GET", f"{runs}/{{run}}/events", EventsRoute(world, access).get),
         route("POST", f"{runs}/{{run}}/cancel", read.cancel),
+        route("GET", "/v1/cost", CostRoute(world, access).get),
     ]

@@ -5,4 +5,4 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = headrace, pg_temp AS $$
          t.weight, t.max_runs
   FROM tenants t ORDER BY t.tenant
 $$;
-GRANT EXECUTE ON FUNCTION headrace.tenants TO headrace_operator;
+GRANT EXECUTE ON FUNCTION headrace.tenants TO headrace_gateway, headrace_operator;

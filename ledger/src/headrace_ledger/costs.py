@@ -1,0 +1,27 @@
+"""What calls cost, summed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class CostRecord:
+    """What the calls of one key (a pipeline, a model, a run, a tenant) used, in one currency.
+
+    `key` is empty for calls of what has been forgotten; `cost` and `currency` are None for calls
+    without a price.
+    """
+
+    key: str
+    currency: str | None
+    calls: int
+    input_tokens: int
+    cached_input_tokens: int
+    output_tokens: int
+    reasoning_tokens: int
+    cost: Decimal | None
