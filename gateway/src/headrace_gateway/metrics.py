@@ -36,6 +36,12 @@ class Metrics:
             ["provider", "direction"],
             registry=registry,
         )
+        self.cost = Counter(
+            "headrace_model_cost",
+            "What calls cost that this gateway recorded, estimates included; unpriced calls not.",
+            ["provider", "currency"],
+            registry=registry,
+        )
         self.limited = Counter(
             "headrace_limited_calls",
             "Calls that a limit kept back (Blocked), or would have kept back (Shadow).",

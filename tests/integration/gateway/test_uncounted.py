@@ -62,5 +62,10 @@ async def test_regression_09_what_is_told_and_settled_is_the_estimate_that_is_re
         answer = await door.chat(key)
         spent = (await door.run(door.lease["run"]))["usage"]["cost"]
         (month,) = await door.ledger.usage(door.names.tenant)
+        labels = {"provider": door.names.provider, "currency": "USD"}
+        counted = door.app.world.metrics.registry.get_sample_value(
+            "headrace_model_cost_total", labels
+        )
     assert Decimal(answer.headers["x-headrace-cost"]) == Decimal(spent) > 0
     assert (month.used, month.reserved) == (nano(Decimal(spent)), 0)
+    assert counted == pytest.approx(float(spent))

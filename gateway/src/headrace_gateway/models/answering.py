@@ -191,6 +191,8 @@ class Answering:
                 self._patience.until_there(lambda: self._world.ledger.record_call(record))
             )
         )
+        if money[0] is not None:
+            self._world.metrics.cost.labels(target.provider, money[1]).inc(float(money[0]))
         await self._reserving.settle(opened.held, usage, money[0], calls=1)
         return kept
 
