@@ -137,6 +137,20 @@ async def test_a_call_of_before_the_migration_is_its_runs_pipelines(house, admin
     assert [one.key for one in await costs(house, "pipeline")] == [f"{row.namespace}/{row.name}"]
 
 
+async def test_regression_09_a_call_that_nobody_lived_to_settle_is_its_pipelines_too(house, admin):
+    row, item, _ = await started(house)
+    cost = {"cost": Decimal("0.25"), "currency": "USD"}
+    wish = make.reserve(house.tenant, run=item.id, provider="openai", model="small", **cost)
+    await house.gateway.reserve(wish)
+    sql = "UPDATE headrace.reservations SET expires_at = now() - interval '1 s' WHERE id = $1"
+    await admin.execute(sql, wish.id)
+    while not (found := await costs(house, "pipeline")):
+        await house.gateway.sweep()
+    key = f"{row.namespace}/{row.name}"
+    assert found == [CostRecord(key, "USD", 1, 10, 0, 20, 0, Decimal("0.25"))]
+    assert await admin.fetchval("SELECT pipeline FROM headrace.calls WHERE id = $1", wish.id)
+
+
 async def test_days_begin_at_midnight_of_utc_before_and_after_the_run_is_forgotten(house, admin):
     _, item, lease = await started(house)
     midnight = datetime(2026, 3, 29, tzinfo=UTC)

@@ -6,9 +6,10 @@ DECLARE
 BEGIN
   PERFORM set_config('headrace.tenant', p_tenant, true);
   INSERT INTO calls (tenant, id, run, step, request_hash, idx, attempt, live, task, fence, provider, model, status, streamed,
-                     input_tokens, output_tokens, cost, currency, duration_ms, response, estimated)
+                     input_tokens, output_tokens, cost, currency, duration_ms, response, estimated, pipeline)
   SELECT p_tenant, r.id, r.run, r.step, '', 0, 0, false, r.task, r.fence, r.provider, r.model, 0, false, r.input_tokens,
-         r.output_tokens, r.cost, r.currency, 0, '', true
+         r.output_tokens, r.cost, r.currency, 0, '', true,
+         (SELECT u.pipeline FROM runs u WHERE u.tenant = p_tenant AND u.id = r.run)
   FROM reservations r WHERE r.tenant = p_tenant AND r.id = ANY (p_ids)
   ON CONFLICT (tenant, id) DO NOTHING;
   SELECT array_agg(p_tenant) AS tenants, array_agg(r.id) AS ids, array_agg(r.input_tokens) AS input,
