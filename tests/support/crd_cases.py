@@ -286,21 +286,9 @@ BOUNDS = (
         "Duplicate value",
     ),
     Case("a tenant of no namespace", AGENT_TENANT, tenant(namespaces=[]), "namespaces"),
-    Case(
-        "a tenant that opens nothing", AGENT_TENANT, tenant(isolation={"networkPolicy": "Strict"})
-    ),
-    Case(
-        "a tenant that opens half",
-        AGENT_TENANT,
-        tenant(isolation={"networkPolicy": "Half"}),
-        "spec.isolation.networkPolicy",
-    ),
+    Case("opens nothing", AGENT_TENANT, tenant(isolation={"networkPolicy": "Strict"})),
+    Case("half open", AGENT_TENANT, tenant(isolation={"networkPolicy": "Half"}), "networkPolicy"),
     Case("a tenant that stays", AGENT_TENANT, tenant(preventDeletion=True)),
-    Case(
-        "a tenant that stays perhaps",
-        AGENT_TENANT,
-        tenant(preventDeletion="maybe"),
-        "spec.preventDeletion",
-    ),
+    Case("perhaps it stays", AGENT_TENANT, tenant(preventDeletion="maybe"), "preventDeletion"),
 )
 ALL = (*SMALLEST, *RULES, *BOUNDS)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 from decimal import Decimal
 
+import asyncpg
 import pytest
 
 import ledger_rows as make
@@ -73,6 +74,16 @@ async def test_a_recorded_call_keeps_what_its_tokens_were_and_where_its_price_is
     made = call(lease, **kinds, estimated=True)
     assert await house.gateway.record_call(made)
     assert await recalled(house, lease) == made
+
+
+async def test_a_gateway_of_before_money_still_records_its_calls(house, ledger_server):
+    _, _, lease = await started(house)
+    values = [getattr(call(lease), field.name) for field in dataclasses.fields(CallRecord)][:18]
+    con = await asyncpg.connect(ledger_server.gateway_url)
+    marks = ", ".join(f"${n}" for n in range(1, 19))
+    assert await con.fetchval(f"SELECT headrace.record_call({marks})", *values)
+    await con.close()
+    assert (await recalled(house, lease)).price_version is None
 
 
 async def test_a_call_under_a_stale_fence_is_spend_only(house):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import socket
 from datetime import UTC, datetime
 
@@ -51,7 +52,15 @@ def test_the_list_fills_in_what_is_not_written_and_says_so():
 
 def test_the_gateway_reads_what_the_operator_wrote():
     offer = offered(pricesFrom="GenaiPrices").offer
-    assert PricedProvider.model_validate_json(offer.model_dump_json(by_alias=True)) == offer
+    assert PricedProvider.model_validate_json(offer.row()) == offer
+
+
+def test_a_row_holds_nothing_that_an_older_gateway_does_not_know_unless_it_is_used():
+    models = [{"name": "small", "price": {"input": "1", "output": "2"}}]
+    row = offered(models=models).offer.row()
+    assert json.loads(row) == {"endpoint": OPENAI, "models": models}
+    newer = row.replace("{", '{"fieldOfTomorrow": 1, ', 1)
+    assert PricedProvider.model_validate_json(newer).endpoint == OPENAI
 
 
 NOT_ON_THE_LIST = {

@@ -254,7 +254,9 @@ def test_a_provider_tells_of_its_limits_too():
     raw = make.provider(limits=[TPM])
     identity, spec = Identity.of(raw), make.parsed_provider(raw)
     usages = standing(provider_limits(identity, spec), tpm={"used": 500})
-    status = assess_provider(ProviderSeen(identity, {}, spec, (), usages=usages), None, make.NOW)
+    status = assess_provider(
+        ProviderSeen(identity, {}, spec, (), usages=usages), None, None, make.NOW
+    )
     assert told(status, "LimitsEnforced") == ("True", "LimitsEnforced", "1 limit in force.")
     assert status["nearest"] == "tokens 1m 50 %"
     ModelProviderStatus.model_validate(status)

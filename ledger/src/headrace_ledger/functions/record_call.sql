@@ -1,10 +1,11 @@
 -- Keep a finished call. Under a stale fence it is spend and nothing more; a failed one is never given again.
+-- The defaults are for a gateway of before 0004, which is still there while a new one comes.
 -- Two gateways may give equal calls of a step the same number: the later one gets the next, so both are kept.
 CREATE OR REPLACE FUNCTION headrace.record_call(
   p_id uuid, p_tenant text, p_task uuid, p_fence bigint, p_run uuid, p_step text, p_request_hash bytea, p_idx integer,
   p_provider text, p_model text, p_status integer, p_response bytea, p_streamed boolean, p_input_tokens bigint,
-  p_output_tokens bigint, p_cost numeric, p_currency text, p_duration_ms bigint, p_cached_input_tokens bigint,
-  p_reasoning_tokens bigint, p_price_version text, p_estimated boolean
+  p_output_tokens bigint, p_cost numeric, p_currency text, p_duration_ms bigint, p_cached_input_tokens bigint DEFAULT 0,
+  p_reasoning_tokens bigint DEFAULT 0, p_price_version text DEFAULT NULL, p_estimated boolean DEFAULT false
 ) RETURNS boolean
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 DECLARE

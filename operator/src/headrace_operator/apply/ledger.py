@@ -76,8 +76,7 @@ class LedgerRows:
         self._written[uid] = mark
 
     async def put_provider(self, identity: Identity, offer: PricedProvider) -> None:
-        # Limits have rows of their own; a gateway that knows none of them reads this one still.
-        text = offer.model_dump_json(by_alias=True, exclude={"limits"})
+        text = offer.row()
         row = ProviderRow(identity.name, identity.uid, text, digest(text))
         if self._written.get(identity.uid) == (mark := digest(repr(row))):
             return
