@@ -273,10 +273,8 @@ class CallRecord:
     cost: Decimal | None
     currency: str | None
     duration_ms: int
-    cached_input_tokens: int = 0
-    """Part of `input_tokens`."""
-    reasoning_tokens: int = 0
-    """Part of `output_tokens`."""
+    cached_input_tokens: int = 0  # part of `input_tokens`
+    reasoning_tokens: int = 0  # part of `output_tokens`
     price_version: str | None = None
     """Where the price comes from: `spec`, or a price list and its version. None without a price."""
     estimated: bool = False
