@@ -7,8 +7,10 @@ from typing import Any, Final
 import yaml
 
 from crdgen.structural import structural
+from crdgen.undefaulted import undefaulted
 from headrace_contract.resources.base import DNS_LABEL_PATTERN, GROUP, VERSION
-from headrace_contract.resources.kinds import Kind
+from headrace_contract.resources.kinds import AGENT_PIPELINE, Kind
+from headrace_contract.resources.overrides import PipelineFields
 
 CATEGORY: Final = "headrace"
 HEADER: Final = "# Written by hack/render_crds.py from the models in contract/. Do not edit.\n"
@@ -107,11 +109,14 @@ def text(kind: Kind) -> str:
 
 def _root(kind: Kind) -> dict[str, Any]:
     # A fresh object without a status would count as done; -1 is behind every generation.
+    spec = structural(kind.spec)
+    if kind is AGENT_PIPELINE:
+        spec = undefaulted(spec, PipelineFields)
     status = {**structural(kind.status), "default": {"observedGeneration": -1}}
     return {
         "type": "object",
         "description": kind.description,
         "required": ["spec"],
         "x-kubernetes-validations": [NAME_RULE],
-        "properties": {**_STANDARD, "spec": structural(kind.spec), "status": status},
+        "properties": {**_STANDARD, "spec": spec, "status": status},
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from typing import Any, Final, NoReturn, cast
 
 from pydantic import BaseModel
@@ -109,7 +110,8 @@ def _inline(node: Any, defs: Mapping[str, Any], seen: tuple[str, ...]) -> Any:
         if name in seen:
             _refuse("a schema must not contain itself", name)
         beside = {key: value for key, value in node.items() if key != "$ref"}
-        return _inline({**defs[name], **beside}, defs, (*seen, name))
+        # A copy: YAML would write what is shared as an anchor.
+        return _inline({**deepcopy(defs[name]), **beside}, defs, (*seen, name))
     kept = {key: value for key, value in node.items() if key not in _DROPPED}
     if "properties" in kept:
         members = {name: _inline(one, defs, seen) for name, one in kept["properties"].items()}

@@ -18,6 +18,7 @@ from headrace_cli.options import Format, Output
 from headrace_cli.printing import note, render_value, say
 from headrace_contract.compile import compile_pipeline
 from headrace_contract.compiled import CompiledPipeline
+from headrace_contract.effective import effective
 from headrace_contract.names import PORT_CLIENTS, SYSTEM_NAMESPACE
 from headrace_contract.problem import Problem
 from headrace_contract.resources.agent_tenant import AgentTenantSpec
@@ -44,6 +45,7 @@ class Offline:
 def plan_pipeline(bundle: Bundle, pipeline: Pipeline, offline: Offline) -> Plan:
     """Plan one pipeline; raise ManifestError for all that the operator would not accept."""
     tenant = tenant_for(pipeline, bundle)
+    spec = effective(pipeline.spec, tenant.spec).spec
     providers = _providers(bundle, pipeline)
     compiled = compile_pipeline(
         tenant=tenant.name,
@@ -51,18 +53,16 @@ def plan_pipeline(bundle: Bundle, pipeline: Pipeline, offline: Offline) -> Plan:
         name=pipeline.name,
         uid="",
         generation=1,
-        spec=pipeline.spec,
+        spec=spec,
         providers=providers,
     )
-    refused = admit(pipeline.spec, tenant, providers)
+    refused = admit(spec, tenant, providers)
     if not isinstance(compiled, CompiledPipeline):
         raise _refusal(pipeline, [*compiled, *refused])
     if refused:
         raise _refusal(pipeline, refused)
     identity = _identity(PIPELINES, pipeline.name, pipeline.namespace)
-    return build_plan(
-        PipelineContext(offline.site, identity, pipeline.spec, compiled, keda=offline.keda)
-    )
+    return build_plan(PipelineContext(offline.site, identity, spec, compiled, keda=offline.keda))
 
 
 def warnings(bundle: Bundle, pipeline: Pipeline) -> list[str]:

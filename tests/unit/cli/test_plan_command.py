@@ -35,6 +35,16 @@ def test_the_nodes_are_told_to_the_workers(headrace):
     assert "--node-cidr: 10.0.0.1/16" in refused.stderr
 
 
+def test_a_tenant_beside_the_pipeline_bounds_its_pools(headrace, tmp_path):
+    grants = "spec:\n  overrides: {pools: {scaling: {maxReplicas: 2}}}\n"
+    for file in EXAMPLE.glob("*.yaml"):
+        text = file.read_text()
+        changed = text.replace("spec:\n", grants, 1) if "kind: AgentTenant" in text else text
+        (tmp_path / file.name).write_text(changed)
+    done = headrace("plan", "-f", str(tmp_path))
+    assert "maxReplicaCount: 2\n" in done.stdout, done.stderr
+
+
 def test_names_and_json(headrace):
     assert len(headrace("plan", "-f", str(EXAMPLE), "-o", "name").stdout.splitlines()) == 5
     listed = json.loads(headrace("plan", "-f", str(EXAMPLE), "-o", "json").stdout)

@@ -109,3 +109,15 @@ def test_a_model_that_the_provider_does_not_serve_is_a_problem_with_its_place(tm
     (tmp_path / "provider.yaml").write_text((EXAMPLE / "provider.yaml").read_text())
     with pytest.raises(ManifestError, match=r"spec\.models\[1\]\.fallbacks\[0\]\.model: must be"):
         prepared(path=tmp_path)
+
+
+def test_a_tenant_beside_the_pipeline_gives_defaults_and_overrides(tmp_path):
+    grants = (
+        "  defaults: {limits: {maxConcurrentRuns: 3}}\n  overrides: {retry: {maxAttempts: 1}}\n"
+    )
+    for file in EXAMPLE.glob("*.yaml"):
+        text = file.read_text()
+        changed = text.replace("spec:\n", "spec:\n" + grants, 1)
+        (tmp_path / file.name).write_text(changed if "kind: AgentTenant" in text else text)
+    compiled = prepared(path=tmp_path).compiled
+    assert (compiled.max_concurrent_runs, compiled.retry.max_attempts) == (3, 1)

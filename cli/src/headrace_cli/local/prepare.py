@@ -23,6 +23,7 @@ from headrace_contract.compiled import (
     CompiledStep,
     CompiledTarget,
 )
+from headrace_contract.effective import effective
 from headrace_contract.names import pipeline_name, pool_name
 from headrace_contract.resources.model_provider import (
     Credentials,
@@ -79,13 +80,15 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
         raise ManifestError(bundle.problems)
     providers = {**made_up_providers(pipeline), **bundle.providers}
     tenant = bundle.tenant_of(pipeline) or TENANT
+    grants = bundle.tenants.get(tenant)
+    spec = effective(pipeline.spec, grants).spec if grants else pipeline.spec
     compiled = compile_pipeline(
         tenant=tenant,
         namespace=pipeline.namespace,
         name=pipeline.name,
         uid=f"dev-{pipeline.namespace}-{pipeline.name}",
         generation=generation,
-        spec=pipeline.spec,
+        spec=spec,
         providers=providers,
     )
     if not isinstance(compiled, CompiledPipeline):

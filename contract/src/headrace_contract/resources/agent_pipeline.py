@@ -23,6 +23,7 @@ from headrace_contract.resources.base import (
 )
 from headrace_contract.resources.egress import EgressRule
 from headrace_contract.resources.limits import Amount, Cost
+from headrace_contract.resources.overrides import EffectiveValue
 from headrace_contract.resources.pools import Pool
 from headrace_contract.resources.steps import Step
 
@@ -224,6 +225,10 @@ class AgentPipelineStatus(Status):
     """The tenant that the pipeline was found to belong to."""
     digest: Annotated[str, StringConstraints(max_length=71)] = ""
     """Digest of the compiled pipeline that new runs get."""
+    effective: Annotated[
+        list[EffectiveValue], Field(max_length=64, json_schema_extra=listed_by("field"))
+    ] = []
+    """Values in force that the pipeline did not give, and who did."""
     backlog: Backlog = Field(default_factory=Backlog)
     """Tasks by what they wait for."""
     workers: Workers = Field(default_factory=Workers)

@@ -25,6 +25,7 @@ from headrace_contract.resources.limits import (
     Nearest,
     TenantLimits,
 )
+from headrace_contract.resources.overrides import PipelineFields
 
 
 class Allowed(Spec):
@@ -78,6 +79,10 @@ class AgentTenantSpec(Spec):
     """How its namespaces are kept apart."""
     prevent_deletion: bool = False
     """Whether deleting the tenant is refused, by the chart's admission policy."""
+    defaults: PipelineFields = Field(default_factory=PipelineFields)
+    """Values of fields that a pipeline leaves out."""
+    overrides: PipelineFields = Field(default_factory=PipelineFields)
+    """Values that win over what a pipeline says."""
 
 
 class AgentTenantStatus(Status):

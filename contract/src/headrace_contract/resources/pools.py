@@ -103,7 +103,7 @@ class Pool(Spec):
         Field(
             json_schema_extra=rules(
                 rule(
-                    "self.minReplicas <= self.maxReplicas",
+                    "self.minReplicas <= (has(self.maxReplicas) ? self.maxReplicas : 10)",
                     "`minReplicas` must be at most `maxReplicas`",
                 )
             )

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from headrace_contract.resources.agent_pipeline import AgentPipelineSpec, Backlog
     from headrace_contract.resources.agent_tenant import AgentTenantSpec
     from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_contract.resources.overrides import EffectiveValue
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.model.usage import Usage
@@ -25,6 +26,7 @@ class PipelineSeen:
     status: Mapping[str, Any]
     """As we left it the last time."""
     spec: AgentPipelineSpec | None
+    """As it is in force: with its tenant's defaults and overrides."""
     problems: tuple[Problem, ...]
     tenant: Tenant | None
     providers: Mapping[str, ModelProviderSpec]
@@ -32,6 +34,8 @@ class PipelineSeen:
     backlog: Backlog | None
     """None while nobody could count."""
     children: tuple[Mapping[str, Any], ...] = ()
+    effective: tuple[EffectiveValue, ...] = ()
+    """What in the spec is not the pipeline's own."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from headrace_contract.effective import effective
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.model.identity import Identity
 from headrace_operator.model.parse import (
@@ -33,17 +34,21 @@ def gather_pipeline(key: Key, world: World) -> PipelineSeen | None:
     if body is None:
         return None
     identity = Identity.of(body)
-    spec, problems = _judged(identity, body, world)
+    own, problems = _judged(identity, body, world)
+    tenant = _tenant(own, identity, world)
+    force = effective(own, tenant.spec) if own and tenant else None
+    spec = force.spec if force else own
     return PipelineSeen(
         identity=identity,
         status=body.get("status") or {},
         spec=spec,
         problems=problems,
-        tenant=_tenant(spec, identity, world),
+        tenant=tenant,
         providers=_providers(spec, world),
         keda=world.board.keda,
         backlog=_backlog(identity, world),
         children=tuple(world.cache.children(key)),
+        effective=force.given if force else (),
     )
 
 

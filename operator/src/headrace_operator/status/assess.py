@@ -108,6 +108,7 @@ def _status(
         # What serves on: a spec that is refused changes neither.
         "tenant": compiled.tenant if compiled else old.get("tenant"),
         "digest": compiled.digest if compiled else old.get("digest"),
+        "effective": [one.model_dump(by_alias=True) for one in seen.effective],
         "backlog": counted,
         "workers": {
             "desired": sum(one.desired for one in workers),
