@@ -1,4 +1,4 @@
-"""What a tenant may give for its pipelines, as cases of the schema, and what is left open for it."""
+"""What a tenant may give for its pipelines, as cases of the schema, and what it leaves open."""
 
 from __future__ import annotations
 

@@ -95,5 +95,5 @@ async def test_usage_is_said_in_our_words(rows):
 
 async def test_a_gateway_that_knows_no_limits_can_still_read_a_provider(rows, opened):
     raw = make.provider(limits=LIMITS)
-    await rows.put_provider(Identity.of(raw), make.parsed_provider(raw))
+    await rows.put_provider(Identity.of(raw), priced(make.parsed_provider(raw), make.NOW).offer)
     assert "limits" not in opened.providers[0].spec
