@@ -12,6 +12,7 @@ from headrace_ledger.declared import Usage as UsageRow
 from headrace_operator.apply.ledger import LedgerRows
 from headrace_operator.apply.testing import MemoryLedger
 from headrace_operator.model.identity import Identity
+from headrace_operator.plan.prices import priced
 from limits_exam import BUDGETS, LIMITS, LimitsExam, put
 
 
