@@ -14,8 +14,17 @@ BEYOND: Final = 1e-3
 
 
 def load(counts: PoolCounts) -> int:
-    """Count what needs a worker: running work always, waiting work unless the pool is held."""
-    return counts.running if counts.held else counts.runnable + counts.running
+    """Count what needs a worker: running work always, waiting work unless the pool is held.
+
+    While tasks of the pool wait for a limit, more workers would only wait with them: what the
+    limits have let go counts, and one task more, since others may need no model.
+    """
+    if counts.held:
+        return counts.running
+    runnable = counts.runnable
+    if counts.let_go is not None:
+        runnable = min(runnable, max(counts.let_go, 1))
+    return runnable + counts.running
 
 
 def metric(counts: PoolCounts, concurrency: int) -> float:

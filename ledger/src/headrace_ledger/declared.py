@@ -222,6 +222,8 @@ class PoolCounts:
     dead: int
     oldest_runnable_seconds: float
     held: bool
+    let_go: int | None = None
+    """While tasks of the pool wait for a limit: the runnable ones that the limits have let go."""
 
 
 @dataclass(frozen=True, slots=True)

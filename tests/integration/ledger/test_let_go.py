@@ -43,11 +43,14 @@ async def test_regression_05_a_limit_lets_go_as_many_as_it_can_feed(house):
         2,
         3,
     )
+    assert counts.let_go == 2
     assert (await house.gateway.sweep()).unparked == 0  # what was let go has not drawn yet
     await house.operator.put_limits(make.limits(house.tenant, LimitRow("tpm", "tokens", "1h", 160)))
     assert (await house.gateway.sweep()).unparked == 2  # raised: more go at the next turn
     await house.operator.put_limits(make.limits(house.tenant))
     assert (await house.gateway.sweep()).unparked == 1  # lifted: the rest
+    [counts] = await house.gateway.counts([pool])
+    assert (counts.runnable, counts.let_go) == (5, None)
 
 
 async def test_waiting_for_a_limit_of_ours_is_never_too_often(house):

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.postgres
 
 async def park(house, lease):
     """Let a limit block this lease for ten minutes, and its step fail of it."""
-    assert await house.gateway.park(house.tenant, lease.task, lease.fence, 600.0, "RateLimited")
+    assert await house.gateway.park(make.mark(lease, 600.0))
     [settled] = await house.gateway.fail([make.failure(lease)])
     assert settled.outcome == "Parked"
 

@@ -14,8 +14,10 @@ from headrace_ledger.declared import PoolCounts
 from headrace_ledger.errors import LedgerUnavailableError
 
 
-def counts(runnable: int = 0, running: int = 0, *, held: bool = False) -> PoolCounts:
-    return PoolCounts("t", 1, "ns", "p", "main", runnable, running, 7, 3, 0.0, held)
+def counts(
+    runnable: int = 0, running: int = 0, *, held: bool = False, let_go: int | None = None
+) -> PoolCounts:
+    return PoolCounts("t", 1, "ns", "p", "main", runnable, running, 7, 3, 0.0, held, let_go)
 
 
 def replicas(live: int, value: float, target: int) -> int:
@@ -32,12 +34,20 @@ LOADS = {
     "both": (counts(4, 2), 6),
     "held: running work alone": (counts(4, 2, held=True), 2),
     "held and quiet": (counts(4, held=True), 0),
+    "what a limit lets go": (counts(40, 2, let_go=3), 5),
+    "one more while a limit lets nothing go": (counts(40, 2, let_go=0), 3),
+    "a limit and nothing to run": (counts(0, let_go=0), 0),
 }
 
 
 @pytest.mark.parametrize(("given", "want"), LOADS.values(), ids=LOADS)
 def test_load(given, want):
     assert load(given) == want
+
+
+def test_regression_05_a_backlog_that_waits_for_a_limit_asks_for_no_more_workers():
+    assert replicas(2, metric(counts(10_000, 4, let_go=0), 2), 2) <= 3
+    assert replicas(2, metric(counts(10_000, 4, let_go=4), 2), 2) == 4
 
 
 @pytest.mark.parametrize("target", [1, 2, 5])

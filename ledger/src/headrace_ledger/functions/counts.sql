@@ -1,10 +1,11 @@
 -- The scale signal: kept counters, summed; never a count over the backlog. NULL asks for every pool.
+-- While tasks of a pool wait for a limit, `let_go` says how many the limits feed; else it is NULL.
 CREATE OR REPLACE FUNCTION headrace.counts(p_pools bigint[])
 RETURNS TABLE (tenant text, pool_id bigint, namespace text, pipeline text, pool text, runnable bigint, running bigint,
-               parked bigint, dead bigint, oldest_runnable_seconds float8, held boolean)
+               parked bigint, dead bigint, oldest_runnable_seconds float8, held boolean, let_go bigint)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = headrace, pg_temp AS $$
   SELECT p.tenant, p.id, l.namespace, l.name, p.name, c.ready, c.running, c.parked, c.dead,
-         coalesce(extract(epoch FROM now() - o.ready_at), 0)::float8, pool_hold(p.tenant, p.id) <> 'None'
+         coalesce(extract(epoch FROM now() - o.ready_at), 0)::float8, pool_hold(p.tenant, p.id) <> 'None', g.let_go
   FROM pools p
   JOIN pipelines l ON l.tenant = p.tenant AND l.id = p.pipeline AND l.deleted_at IS NULL
   CROSS JOIN LATERAL (
@@ -17,6 +18,11 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = headrace, pg_temp AS $$
     WHERE c.ready > 0 AND t.tenant = p.tenant AND t.pool = p.id AND t.state = 'ready'
     ORDER BY t.rank, t.id LIMIT 1
   ) AS o ON true
+  LEFT JOIN LATERAL (
+    SELECT count(*) AS let_go FROM tasks t
+    WHERE t.tenant = p.tenant AND t.pool = p.id AND t.state = 'ready' AND t.park_limit IS NOT NULL
+  ) AS g ON c.parked > 0 AND EXISTS (
+    SELECT FROM tasks t WHERE t.tenant = p.tenant AND t.pool = p.id AND t.state = 'parked' AND t.park_limit IS NOT NULL)
   WHERE p_pools IS NULL OR p.id = ANY (p_pools)
   ORDER BY p.tenant, p.id
 $$;

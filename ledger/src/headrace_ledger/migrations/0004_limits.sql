@@ -91,6 +91,7 @@ ALTER TABLE headrace.tasks ADD COLUMN park_limit bigint, ADD COLUMN park_amount 
 DROP INDEX headrace.tasks_parked;
 CREATE INDEX tasks_parked ON headrace.tasks (ready_at) WHERE state = 'parked' AND park_limit IS NULL;
 CREATE INDEX tasks_queued ON headrace.tasks (tenant, park_limit, id) WHERE state = 'parked' AND park_limit IS NOT NULL;
+CREATE INDEX tasks_queued_by_pool ON headrace.tasks (tenant, pool) WHERE state = 'parked' AND park_limit IS NOT NULL;
 CREATE INDEX tasks_let_go ON headrace.tasks (tenant, park_limit) WHERE state = 'ready' AND park_limit IS NOT NULL;
 
 -- A call that nobody lived to settle is spend at its estimate; so is one that its provider did not count.
