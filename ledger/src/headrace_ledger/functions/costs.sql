@@ -20,7 +20,7 @@ BEGIN
              CASE WHEN c.cost IS NOT NULL THEN c.currency END AS currency, 1 AS calls, c.input_tokens, c.cached_input_tokens,
              c.output_tokens, c.reasoning_tokens, c.cost
       FROM calls c
-      LEFT JOIN runs r ON c.pipeline IS NULL AND r.tenant = p_tenant AND r.id = c.run -- a call of before 0004
+      LEFT JOIN runs r ON c.pipeline IS NULL AND r.tenant = p_tenant AND r.id = c.run -- a call of before 0005
       LEFT JOIN pipelines l ON l.tenant = p_tenant AND l.id = coalesce(c.pipeline, r.pipeline)
       WHERE c.tenant = p_tenant AND c.at >= p_since AND c.at < p_until
       UNION ALL

@@ -1,5 +1,5 @@
 -- Keep a finished call. Under a stale fence it is spend and nothing more; a failed one is never given again.
--- The defaults are for a gateway of before 0004, which is still there while a new one comes.
+-- The defaults are for a gateway of before 0005, which is still there while a new one comes.
 -- Two gateways may give equal calls of a step the same number: the later one gets the next, so both are kept.
 CREATE OR REPLACE FUNCTION headrace.record_call(
   p_id uuid, p_tenant text, p_task uuid, p_fence bigint, p_run uuid, p_step text, p_request_hash bytea, p_idx integer,
