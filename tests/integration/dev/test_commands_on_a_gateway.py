@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,29 @@ async def test_the_doctor_finds_the_gateway(headrace):
     findings = json.loads((await headrace("doctor", "-o", "json")).stdout)
     assert findings[0]["what"] == "gateway"
     assert findings[0]["verdict"] == "good"
+
+
+async def test_what_a_run_cost_is_told_in_each_form(headrace):
+    done = await headrace("run", *WHERE, "--input", '{"topic": "mills"}', "--follow")
+    assert done.exit_code == 0, done.output
+    name = (await headrace("runs", "list", *WHERE, "-o", "name")).stdout.strip()
+    found = {}
+    for by in ("tenant", "pipeline", "run", "model"):
+        told = json.loads((await headrace("cost", "--by", by, "-o", "json")).stdout)
+        found[by] = told["items"]
+    keys = ["acme", "acme-research/research", name.rsplit("/")[-1]]
+    assert [one["key"] for by in ("tenant", "pipeline", "run") for one in found[by]] == keys
+    (sums,) = found["tenant"]
+    for items in found.values():
+        assert sum(Decimal(one["cost"]) for one in items) == Decimal(sums["cost"]) > 0
+        assert sum(one["calls"] for one in items) == sums["calls"]
+    (row,) = csv.DictReader(io.StringIO((await headrace("cost", "-o", "csv")).stdout))
+    assert (row["tenant"], row["cost"]) == ("acme", sums["cost"])
+    focus = list(csv.DictReader(io.StringIO((await headrace("cost", "-o", "focus")).stdout)))
+    assert sum(Decimal(one["BilledCost"]) for one in focus) == Decimal(sums["cost"])
+    assert {one["SubAccountId"] for one in focus} == {"acme"}
+    title, line = (await headrace("cost")).stdout.splitlines()
+    assert title.split()[:2] == ["TENANT", "TENANT"]
+    assert f"{sums['cost']} {sums['currency']}" in line
+    longago = ("--since", "2020-01-01", "--until", "2020-01-02", "-o", "json")
+    assert json.loads((await headrace("cost", *longago)).stdout)["items"] == []
