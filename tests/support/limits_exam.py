@@ -8,6 +8,7 @@ import make
 from headrace_contract.resources.agent_pipeline import PerRun
 from headrace_operator.model.parse import parse_provider
 from headrace_operator.plan.limits import provider_limits, run_limits, tenant_limits
+from headrace_operator.plan.prices import priced
 
 LIMITS = [
     {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"},
@@ -53,7 +54,7 @@ class LimitsExam:
     async def test_providers_share_a_tenant_of_their_own(self, rows, tenant):
         identity = replace(tenant.identity, uid=f"{tenant.name}-provider")
         spec = parse_provider(make.provider(tenant.name, limits=LIMITS))
-        await rows.put_provider(identity, spec)
+        await rows.put_provider(identity, priced(spec, make.NOW).offer)
         await rows.put_limits(provider_limits(identity, spec))
         owner = f"provider/{tenant.name}"
         mine = [one for one in await rows.usage("_platform") if one.owner == owner]

@@ -50,6 +50,7 @@ def shape(now: datetime) -> Shape[KeyView]:
             Column("SCOPES", lambda key: ",".join(key.scopes)),
             Column("STATE", lambda key: state(key, now)),
             Column("EXPIRES", lambda key: expiry(key, now)),
+            Column("LAST USED", lambda key: last_use(key, now)),
             Column("AGE", lambda key: age(key.created_at, now)),
             Column("PREFIX", lambda key: key.prefix, wide=True),
             Column("BY", lambda key: key.created_by, wide=True),
@@ -68,6 +69,11 @@ def expiry(key: KeyView, now: datetime) -> str | None:
     if state(key, now) != "active" or key.expires_at is None:
         return None
     return f"in {age(now, key.expires_at)}"
+
+
+def last_use(key: KeyView, now: datetime) -> str | None:
+    """Say how long ago a key was last used, to the minute or two."""
+    return f"{age(key.last_used_at, now)} ago" if key.last_used_at else None
 
 
 def seconds(text: str | None, option: str = "--expires-in") -> int | None:

@@ -127,6 +127,7 @@ class KeyView(Message):
     created_at: datetime | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
 
 
 class KeyCreated(KeyView):

@@ -21,6 +21,7 @@ from headrace_gateway.identity.api_keys import KeyIdentity
 from headrace_gateway.identity.cluster import ApiServer, ClusterSecrets
 from headrace_gateway.identity.either import EitherIdentity
 from headrace_gateway.identity.issuer_keys import IssuerKeys, issuers_client
+from headrace_gateway.identity.key_use import KeyUse
 from headrace_gateway.identity.keys import ClusterKeys
 from headrace_gateway.identity.oidc import OidcIdentity
 from headrace_gateway.identity.service_account import ServiceAccountIdentity
@@ -134,6 +135,7 @@ async def compose(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> 
     pools = PoolBook(ledger, clock)
     keys = ClusterKeys(api, clock.monotonic, settings.token_issuer)
     tokens = ServiceAccountIdentity(keys, api, ledger, pools, clock)
+    key_use = KeyUse(ledger, clock.monotonic)
     outside = issuers_client()
     stack.push_async_callback(outside.aclose)
     issuers = {
@@ -143,12 +145,13 @@ async def compose(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> 
     return build_app(
         Gateway(
             ledger=ledger,
-            identity=EitherIdentity(KeyIdentity(ledger, clock), tokens, issuers),
+            identity=EitherIdentity(KeyIdentity(ledger, clock, key_use), tokens, issuers),
             secrets=ClusterSecrets(api, settings.namespace, clock.monotonic),
             upstream=upstream,
             clock=clock,
             chance=os.urandom,
             pools=pools,
+            key_use=key_use,
         )
     )
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
     from headrace_gateway.clock import Chance, Clock
     from headrace_gateway.identity.caller import Identity
+    from headrace_gateway.identity.key_use import KeyUse
     from headrace_gateway.models.ports import SecretReader, Upstream
     from headrace_ledger.client import Ledger
 
@@ -58,6 +59,7 @@ class Gateway:
     chance: Chance = os.urandom
     options: Options = field(default_factory=Options)
     pools: PoolBook | None = None
+    key_use: KeyUse | None = None
 
 
 class App:
@@ -83,6 +85,7 @@ class App:
         wakes.on_runs(self.world.calls.happened)
         counts = Counts(gateway.ledger, gateway.clock, gateway.options.counts_seconds)
         self.scaler = Scaler(self.world.pools, counts, wakes)
+        self._key_use = gateway.key_use
         self.health = Health(self.world, counts)
         self.routes = [
             *run_routes(self.world),
@@ -112,15 +115,15 @@ class App:
         """Sweep, listen and watch while the block runs."""
         world = self.world
         sweeper = Sweeper(world.ledger, world.wakes, world.clock, world.metrics, world.options)
-        tasks = [
-            asyncio.ensure_future(work)
-            for work in (
-                live(world.ledger),
-                sweeper.run(),
-                listen(world.ledger, world.wakes),
-                world.calls.watch(),
-            )
+        works = [
+            live(world.ledger),
+            sweeper.run(),
+            listen(world.ledger, world.wakes),
+            world.calls.watch(),
         ]
+        if self._key_use is not None:
+            works.append(self._key_use.run())
+        tasks = [asyncio.ensure_future(work) for work in works]
         try:
             yield
         finally:

@@ -161,6 +161,8 @@ class ApiKeyRow:
     created_at: datetime | None = None
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
+    last_used_at: datetime | None = None
+    """To the minute or two; None also where it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from headrace_ledger.call import Verbs
 from headrace_ledger.declared import ApiKeyRow, RotatedKey
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import asyncpg
 
     from headrace_ledger.declared import KeyRotation
@@ -56,6 +58,11 @@ class Keys(Verbs):
         if row is None or row["outcome"] == "Absent":
             return RotatedKey("Absent")
         return RotatedKey(**{**row, "scopes": tuple(row["scopes"])})
+
+    async def touch_api_keys(self, used: Sequence[tuple[str, str]]) -> int:
+        """Note that keys, by tenant and id, were used; return for how many that was news."""
+        tenants, ids = [tenant for tenant, _ in used], [key for _, key in used]
+        return int(await self._caller.value("touch_api_keys", tenants, ids))
 
     async def revoke_api_key(self, tenant: str, key_id: str) -> bool:
         """Revoke a key; False if there is none, or it is revoked already."""

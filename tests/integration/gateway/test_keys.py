@@ -9,6 +9,7 @@ from headrace_gateway.clock import Clock
 from headrace_gateway.identity.api_keys import KeyIdentity
 from headrace_gateway.identity.caller import Caller
 from headrace_gateway.identity.either import EitherIdentity
+from headrace_gateway.identity.key_use import KeyUse
 from headrace_ledger.declared import TenantRow
 
 
@@ -22,7 +23,8 @@ class Both:
 
     async def authenticate(self, headers):
         if not hasattr(self, "_either"):
-            keys = KeyIdentity(self.ledger, self._clock)
+            self.use = KeyUse(self.ledger, self._clock.monotonic)
+            keys = KeyIdentity(self.ledger, self._clock, self.use)
             self._either = EitherIdentity(keys, self._names)
         return await self._either.authenticate(headers)
 
@@ -168,3 +170,12 @@ async def test_another_tenants_key_is_absent_for_who_would_rotate_it(door):
 @pytest.mark.parametrize("overlap", [-1, 2_592_001, "soon"])
 async def test_an_overlap_that_makes_no_sense_is_refused(door, overlap):
     assert (await rotate(door, "k", overlapSeconds=overlap)).status_code == 422
+
+
+async def test_the_list_says_when_a_key_was_used_last(door):
+    made = (await make(door, "operator", scopes=["read"])).json()
+    assert "lastUsedAt" not in made or made["lastUsedAt"] is None
+    assert (await door.http.get(door.runs, headers=as_(made["key"]))).status_code == 200
+    await door.app.world.identity.use.write()
+    [item] = (await door.http.get("/v1/keys", headers=as_("operator"))).json()["items"]
+    assert item["lastUsedAt"] is not None

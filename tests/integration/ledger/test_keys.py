@@ -151,3 +151,23 @@ async def test_a_key_that_is_over_or_another_tenants_cannot_be_rotated(house, op
     await house.gateway.revoke_api_key(house.tenant, first.id)
     assert (await house.gateway.rotate_api_key(rotation(house, old=first.id))).outcome == "Absent"
     assert (await by_id(house)).keys() == {"id", first.id}
+
+
+async def test_the_use_of_a_key_is_written_once_a_minute(house, admin):
+    await kept(house)
+    assert (await by_id(house))["id"].last_used_at is None
+    used = [(house.tenant, "id"), (house.tenant, "gone"), (make.fresh("tenant"), "id")]
+    assert await house.gateway.touch_api_keys(used) == 1
+    first = (await by_id(house))["id"].last_used_at
+    assert first is not None
+    assert await house.gateway.touch_api_keys(used) == 0
+    await admin.execute(
+        "UPDATE headrace.api_keys SET last_used_at = now() - interval '61 s' WHERE tenant = $1",
+        house.tenant,
+    )
+    assert await house.gateway.touch_api_keys(used) == 1
+    assert (await by_id(house))["id"].last_used_at >= first
+
+
+async def test_nobody_used_is_nothing_to_write(gateway):
+    assert await gateway.touch_api_keys([]) == 0

@@ -75,7 +75,6 @@ async def small_tenants(house):
         await small.submit(await small.pipeline())
 
 
-@pytest.mark.parametrize(("before", "after"), KNOWN.values(), ids=KNOWN)
 async def run_one(con, house, pool):
     """Claim, beat, fail, claim again and complete one step, and look at its run."""
     tenant, key = [house.tenant], [make.key()]

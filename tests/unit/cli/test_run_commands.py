@@ -195,19 +195,19 @@ def test_a_key_is_revoked_by_its_id(headrace, gateway):
     assert (gateway.asked[0].method, gateway.asked[0].url.path) == ("DELETE", "/v1/keys/k-1")
 
 
-def test_keys_are_listed_with_their_end(headrace, gateway):
+def test_keys_are_listed_with_their_end_and_their_last_use(headrace, gateway):
     now = datetime.now(UTC)  # noqa: TID251 -- the command looks at the same clock
     gateway.keys = [
         key_view(expiresAt=(now + timedelta(hours=23, minutes=30)).isoformat()),
-        key_view(id="k-2"),
+        key_view(id="k-2", lastUsedAt=(now - timedelta(minutes=3)).isoformat()),
         key_view(id="k-3", expiresAt=(now - timedelta(hours=1)).isoformat()),
     ]
     head, *rows = headrace("keys", "list").stdout.splitlines()
-    assert "EXPIRES" in head
-    assert [re.split(r" {3,}", row)[4:6] for row in rows] == [
-        ["active", "in 23h"],
-        ["active", "<none>"],
-        ["expired", "<none>"],
+    assert ("EXPIRES" in head, "LAST USED" in head) == (True, True)
+    assert [re.split(r" {3,}", row)[4:7] for row in rows] == [
+        ["active", "in 23h", "<none>"],
+        ["active", "<none>", "3m ago"],
+        ["expired", "<none>", "<none>"],
     ]
 
 

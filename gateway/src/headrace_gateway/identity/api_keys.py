@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from headrace_gateway.clock import Chance, Clock
+    from headrace_gateway.identity.key_use import KeyUse
     from headrace_ledger.declared import ApiKeyRow
 
 # Kept no longer than this, so that a revoked key is refused within five seconds.
@@ -61,8 +62,9 @@ class KeyStore(Protocol):
 class KeyIdentity:
     """Unknown, wrong, expired and revoked are the same refusal."""
 
-    def __init__(self, ledger: KeyStore, clock: Clock) -> None:
+    def __init__(self, ledger: KeyStore, clock: Clock, use: KeyUse | None = None) -> None:
         self._clock = clock
+        self._use = use
         self._rows: Kept[str, ApiKeyRow] = Kept(
             ledger.api_key_by_prefix, KEY_SECONDS, clock.monotonic
         )
@@ -73,6 +75,8 @@ class KeyIdentity:
         row = await self._rows.get(prefix) if prefix else None
         if row is None or not hmac.compare_digest(row.hash, hash_of(text)) or not self._live(row):
             raise UnauthenticatedError
+        if self._use is not None:
+            self._use.note(row.tenant, row.id)
         return Caller(f"key:{row.id}", row.tenant, frozenset(row.scopes) & SCOPES)
 
     def _live(self, row: ApiKeyRow) -> bool:

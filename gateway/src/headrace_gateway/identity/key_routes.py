@@ -160,4 +160,5 @@ def key_view(row: ApiKeyRow) -> KeyView:
         created_at=row.created_at,
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
     )
