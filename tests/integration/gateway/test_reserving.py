@@ -6,11 +6,13 @@ import asyncio
 import json
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
 
 import asyncpg
 
 from gateway_calling import calling
 from gateway_provider import FRAMES, refuse, stream, text
+from gateway_rows import provider_row
 from gateway_scene import until
 from headrace_gateway.options import Options
 from headrace_ledger.declared import LimitRow, LimitSet
@@ -190,3 +192,25 @@ async def test_a_limit_speaks_only_about_what_it_selects(ledger_server):
         for n in range(2):
             assert (await door.chat(key, temperature=n)).status_code == 200
         assert ((await usage(door, "other")).used, (await usage(door, "mine")).used) == (0, 2)
+
+
+async def test_a_held_provider_is_not_called_and_its_steps_wait(ledger_server):
+    held = {"spec": {"stopPolicy": "Hold"}}
+    async with calling(ledger_server, text(), options=SHORT, **held) as (door, provider, key):
+        answer = await door.chat(key)
+        assert (answer.status_code, answer.json()["reason"]) == (429, "ProviderHeld")
+        assert (await door.complete(door.lease, "x", "c-1"))["outcome"] == "Parked"
+        assert provider.asked == []
+
+
+async def test_a_provider_is_held_within_five_seconds(ledger_server):
+    async with calling(ledger_server, text(), options=SHORT) as (door, _, key):
+        assert (await door.chat(key)).status_code == 200
+        row = provider_row(door.names.provider, "http://127.0.0.1:9", "tiny", stopPolicy="Hold")
+        await door.operator.put_provider(row)
+        async with asyncio.timeout(5):
+            for n in count(1):
+                if (await door.chat(key, temperature=n)).status_code != 200:
+                    break
+                await asyncio.sleep(0.1)
+        assert (await door.chat(key)).json()["reason"] == "ProviderHeld"

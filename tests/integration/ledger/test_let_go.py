@@ -63,6 +63,17 @@ async def test_waiting_for_a_limit_of_ours_is_never_too_often(house):
     assert await house.states(item) == {"only": "ready"}
 
 
+async def test_waiting_for_a_provider_that_cools_is_never_too_often(house):
+    row = await house.pipeline()
+    item = await house.submit(row)
+    for _ in range(5):
+        lease = await house.lease(row)
+        await house.gateway.park(make.mark(lease, 0, reason="CoolingDown"))
+        await house.gateway.fail([make.failure(lease)])
+        await house.gateway.sweep()
+    assert await house.states(item) == {"only": "ready"}
+
+
 async def test_tenants_that_wait_for_a_provider_share_what_it_lets_go_by_weight(
     house, operator, admin
 ):

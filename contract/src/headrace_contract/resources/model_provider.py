@@ -118,6 +118,8 @@ class ModelProviderSpec(Spec):
     """Tenants that may use the provider; all when empty."""
     limits: Limits = []
     """How much all tenants together may use in a time; no limit when empty."""
+    stop_policy: Literal["None", "Hold"] = "None"
+    """'Hold' makes no new call: a fallback is asked, or the step waits; 'None' by default."""
     timeouts: Timeouts = Field(default_factory=Timeouts)
     """How long the gateway waits."""
 

@@ -81,6 +81,8 @@ class Reserving:
 
         Raises LimitFailure when it would have to wait for long, LimitError when waiting is no use.
         """
+        if target.held:
+            raise held_back(target.provider, self._world.options.park_seconds)
         left = self._world.options.short_wait_seconds
         while True:
             rules = await self._patience.until_there(lambda: self._rules.get(call.lease.tenant))
@@ -161,6 +163,12 @@ class Reserving:
 
     async def _read(self, tenant: str) -> tuple[Rules, ...]:
         return tuple(Rules.of(limit) for limit in await self._world.ledger.limits_of(tenant))
+
+
+def held_back(provider: str, seconds: float) -> LimitFailure:
+    """Say that the platform team has stopped calls to a provider."""
+    text = f"Provider '{provider}' is held by its `stopPolicy`."
+    return LimitFailure(LimitReason.PROVIDER_HELD, text, seconds, None, None)
 
 
 def refused(said: Reserved, rule: Rules | None, provider: str) -> LimitFailure:

@@ -33,6 +33,8 @@ class Target:
     connect_seconds: float
     first_byte_seconds: float
     total_seconds: float
+    held: bool = False
+    """No call is made to it: a fallback is asked, or the step is parked."""
     price_version: str | None = None
     """Where the price comes from; None without a price."""
 
@@ -78,6 +80,7 @@ class Targets:
             connect_seconds=parse_duration(spec.timeouts.connect).total_seconds(),
             first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
             total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
+            held=spec.stop_policy == "Hold",
             price_version=spec.price_version(model.name) if model.price else None,
         )
 

@@ -40,8 +40,9 @@ BEGIN
       v_state := 'parked';
       v_reason := coalesce(t.park_reason, v_class);
       v_until := coalesce(t.park_until, now() + make_interval(secs => coalesce(p_delay, 15 + 30 * p_jitter)));
-      -- A limit of ours says itself when it is too small for a call, so waiting for one is no sign of it.
-      v_parks := v_parks + (t.park_limit IS NULL)::int;
+      -- Only what a provider said to this very call may be a sign of a limit that is too small: a limit of ours says
+      -- so itself, and a provider that cools or is held has not been asked.
+      v_parks := v_parks + (t.park_limit IS NULL AND coalesce(t.park_reason, 'RateLimited') = 'RateLimited')::int;
       IF v_parks >= 3 THEN
         v_state := 'dead';
         v_message := 'LimitTooSmall: parked three times without any progress, last for ' || v_reason;

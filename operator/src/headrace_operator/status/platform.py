@@ -84,6 +84,9 @@ def assess_provider(
     standing.pop("budgets", None)  # a provider has none
     if offered is not None:
         verdicts.append(_prices(offered))
+    if seen.spec is not None and seen.spec.stop_policy == "Hold":
+        message = "`stopPolicy: Hold` is in force: no call to the provider begins."
+        verdicts.append(Verdict(ConditionType.PAUSED, "True", Reason.STOP_POLICY_HOLD, message))
     return {
         "observedGeneration": seen.identity.generation,
         "conditions": merge(verdicts, seen.status, seen.identity.generation, now),
