@@ -76,7 +76,9 @@ async def test_the_same_limits_are_written_once_until_they_are_forgotten(rows, o
 
 async def test_limits_are_said_in_the_words_of_the_ledger(rows, opened):
     tenant = make.parsed_tenant(make.tenant())
-    plan = await put(rows, tenant, limits=LIMITS[1:], budgets=BUDGETS, weight=5)
+    plan = await put(
+        rows, tenant, limits=LIMITS[1:], budgets=BUDGETS, weight=5, maxConcurrentRuns=7
+    )
     [told] = opened.sets
     assert (told.tenant, told.owner, told.digest) == ("acme", "tenant", plan.digest)
     calls, money = told.limits
@@ -84,7 +86,7 @@ async def test_limits_are_said_in_the_words_of_the_ledger(rows, opened):
         "at-once", "llmCalls", "None", 4, enforced=False, spec=plan.limits[0].spec
     )
     assert (money.resource, money.zone) == ("cost", "Europe/Berlin")
-    assert opened.tenants[-1].weight == 5
+    assert (opened.tenants[-1].weight, opened.tenants[-1].max_runs) == (5, 7)
 
 
 async def test_usage_is_said_in_our_words(rows):

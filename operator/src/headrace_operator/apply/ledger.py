@@ -67,7 +67,12 @@ class LedgerRows:
         uid = tenant.identity.uid
         spec = tenant.spec
         row = TenantRow(
-            tenant.name, uid, tuple(held), stop_policy=spec.stop_policy, weight=spec.weight
+            tenant.name,
+            uid,
+            tuple(held),
+            stop_policy=spec.stop_policy,
+            weight=spec.weight,
+            max_runs=spec.max_concurrent_runs,
         )
         if self._written.get(uid) == (mark := digest(repr(row))):
             return
