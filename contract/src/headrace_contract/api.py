@@ -34,6 +34,39 @@ class RunAccepted(Message):
     links: RunLinks
 
 
+class DryRunLimit(Message):
+    """A limit that a call of the run would meet; amounts of `cost` are billionths."""
+
+    name: str
+    of: str
+    """Whose it is: tenant, provider or pipeline."""
+    resource: str
+    window: str
+    available: int
+    blocks: bool
+    """Whether the run's largest call would have to wait now."""
+    too_small: bool
+    """Whether that call may use more than the whole limit, so that its step would fail."""
+    resets_at: datetime | None = None
+
+
+class DryRun(Message):
+    """`200` of `?dryRun=true`: nothing was accepted; a real submit would be.
+
+    Tokens and cost are the most that one call of each LLM step can use; `cost` is a decimal
+    string, absent where prices are missing or of several currencies.
+    """
+
+    accepted: bool = True
+    limits: list[DryRunLimit] = []
+    input_tokens: int
+    output_tokens: int
+    cost: str | None = None
+    currency: str | None = None
+    ahead: int
+    """Tasks of the pipeline that wait already, for a worker or for a limit."""
+
+
 class RunError(Message):
     """Why a run did not succeed."""
 

@@ -65,10 +65,10 @@ OPERATIONS: Final = (
     Operation(
         "post",
         RUNS,
-        "Submit a run; the body is its input. Accepted means committed.",
+        "Submit a run; the body is its input. Accepted means committed. `dryRun` only looks.",
         answer=api.RunAccepted,
         status=202,
-        query=("wait", "priority", "deadline"),
+        query=("wait", "priority", "deadline", "dryRun"),
         headers=("Idempotency-Key", "traceparent"),
         any_body=True,
         also=(200, api.RunView),

@@ -19,7 +19,10 @@ def route(schema):
     async def parsed(_tenant, _digest):
         return compiled
 
-    return SubmitRoute(SimpleNamespace(versions=SimpleNamespace(parsed=parsed)), access=None)
+    world = SimpleNamespace(
+        versions=SimpleNamespace(parsed=parsed), ledger=None, clock=SimpleNamespace(monotonic=None)
+    )
+    return SubmitRoute(world, access=None)
 
 
 async def turns_while_checking(schema, value):

@@ -23,6 +23,7 @@ from headrace_gateway.errors import (
     UnavailableError,
 )
 from headrace_gateway.identity.caller import SUBMIT
+from headrace_gateway.runs.dry_run import DryRuns, read_dry_run
 from headrace_gateway.runs.inputs import Inputs
 from headrace_gateway.runs.order import read_deadline, read_priority
 from headrace_gateway.runs.views import accepted, run_json
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+    from headrace_contract.compiled import CompiledPipeline
     from headrace_gateway.runs.access import Access
     from headrace_gateway.world import World
     from headrace_ledger.declared import PipelineRecord
@@ -50,6 +52,7 @@ class SubmitRoute:
         self._world = world
         self._access = access
         self._inputs = Inputs()
+        self._dry_runs = DryRuns(world)
         self._under_way = 0
 
     async def post(self, request: Request) -> Response:
@@ -66,6 +69,7 @@ class SubmitRoute:
     async def _submit(self, request: Request) -> Response:
         world = self._world
         wait = wait_seconds(request.query_params.get("wait"), world.options.wait_seconds)
+        dry = read_dry_run(request.query_params.get("dryRun"))
         key = idempotency_key(request.headers.get("idempotency-key"))
         priority = read_priority(request.query_params.get("priority"))
         deadline = read_deadline(request.query_params.get("deadline"), world.clock.now())
@@ -73,7 +77,9 @@ class SubmitRoute:
         body = await read_body(request, world.options.body_bytes)
         value = parse_json(body)
         pipeline = await self._access.pipeline(request, caller)
-        await self._check(pipeline, body, value)
+        compiled = await self._check(pipeline, body, value)
+        if dry:
+            return model_answer(await self._dry_runs.look(compiled, len(body)), 200)
         item = Submit(
             tenant=pipeline.tenant,
             id=uuid7(world.clock.now(), world.chance),
@@ -89,7 +95,7 @@ class SubmitRoute:
         run, status = await self._accept(request, item, pipeline)
         return await self._answer(pipeline, run, status, wait)
 
-    async def _check(self, pipeline: PipelineRecord, body: bytes, value: Any) -> None:
+    async def _check(self, pipeline: PipelineRecord, body: bytes, value: Any) -> CompiledPipeline:
         compiled = await self._world.versions.parsed(pipeline.tenant, pipeline.digest)
         if compiled is None:
             raise NotFoundError
@@ -100,6 +106,7 @@ class SubmitRoute:
             message = "The input does not fit the pipeline's schema."
             listed = [{"path": found.path, "message": found.message} for found in problems]
             raise InvalidError(message, listed)
+        return compiled
 
     async def _accept(
         self, request: Request, item: Submit, pipeline: PipelineRecord

@@ -1,0 +1,130 @@
+"""`POST …/runs?dryRun=true`: what would become of a run, and nothing is spent or written."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from headrace_contract.api import DryRun, DryRunLimit
+from headrace_contract.names import PLATFORM_TENANT
+from headrace_gateway.errors import BadRequestError
+from headrace_gateway.models.metering import Estimator, Rules, Wanted, amount, concerns, most_cost
+from headrace_gateway.models.openai_compatible import Usage
+from headrace_gateway.models.refusals import ModelError
+from headrace_gateway.models.targets import Targets
+from headrace_ledger.reservations import NO_SUBJECT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from headrace_contract.compiled import CompiledLLM, CompiledPipeline, CompiledStep
+    from headrace_gateway.models.targets import Target
+    from headrace_gateway.world import World
+    from headrace_ledger.declared import Usage as LimitUsage
+
+
+class DryRuns:
+    """Looks at limits, prices and the queue as a run of the pipeline would meet them now."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._targets = Targets(world.ledger, world.clock)
+        self._estimator = Estimator()
+
+    async def look(self, pipeline: CompiledPipeline, input_bytes: int) -> DryRun:
+        """Estimate the calls of the LLM steps, each once; other steps may call models too."""
+        calls = [
+            wanted
+            for step in pipeline.steps
+            if step.llm is not None
+            for wanted in [await self._wanted(pipeline, step, step.llm, input_bytes)]
+            if wanted is not None
+        ]
+        ledger = self._world.ledger
+        rules = [Rules.of(limit) for limit in await ledger.limits_of(pipeline.tenant)]
+        usages = [*await ledger.usage(pipeline.tenant), *await ledger.usage(PLATFORM_TENANT)]
+        limits = met(rules, usages, calls)
+        costs = {call.currency: call.cost for call in calls}
+        priced = len(costs) == 1 and None not in costs.values()
+        total = sum((call.cost for call in calls if call.cost is not None), start=0)
+        return DryRun(
+            limits=limits,
+            input_tokens=sum(call.usage.input_tokens for call in calls),
+            output_tokens=sum(call.usage.output_tokens for call in calls),
+            cost=f"{total:f}" if priced else None,
+            currency=calls[0].currency if priced else None,
+            ahead=await self._ahead(pipeline),
+        )
+
+    async def _wanted(
+        self, pipeline: CompiledPipeline, step: CompiledStep, llm: CompiledLLM, input_bytes: int
+    ) -> Wanted | None:
+        try:
+            target = (await self._targets.find(pipeline, pipeline.tenant, llm.model_class))[0]
+        except ModelError:
+            return None  # the pipeline's own conditions tell of a model that is not there
+        size = len((llm.system or "").encode()) + len(llm.prompt.encode()) + input_bytes
+        return self._call(pipeline.uid, step.name, llm, target, size)
+
+    def _call(self, uid: str, step: str, llm: CompiledLLM, target: Target, size: int) -> Wanted:
+        tokens = self._estimator.tokens(target.provider, target.model, size)
+        return Wanted(
+            pipeline=uid,
+            step=step,
+            run=NO_SUBJECT,
+            model_class=target.model_class,
+            provider=target.provider,
+            model=target.model,
+            usage=Usage(tokens, llm.max_tokens),
+            cost=most_cost(size, llm.max_tokens, target),
+            currency=target.price.currency if target.price else None,
+        )
+
+    async def _ahead(self, pipeline: CompiledPipeline) -> int:
+        counts = await self._world.ledger.counts()
+        return sum(
+            one.runnable + one.parked
+            for one in counts
+            if (one.namespace, one.pipeline) == (pipeline.namespace, pipeline.name)
+        )
+
+
+def met(
+    rules: Iterable[Rules], usages: Iterable[LimitUsage], calls: Iterable[Wanted]
+) -> list[DryRunLimit]:
+    """Return the limits that some call would meet, and whether its largest one fits now."""
+    standing = {(one.tenant, one.owner, one.name): one for one in usages}
+    wanted = list(calls)
+    found = []
+    for rule in rules:
+        limit = rule.limit
+        largest = max(
+            (amount(limit.resource, call) for call in wanted if concerns(rule, call)), default=None
+        )
+        if largest is None:
+            continue
+        one = standing.get((limit.tenant, limit.owner, limit.name))
+        left = limit.capacity if one is None else max(one.capacity - one.used - one.reserved, 0)
+        blocks = limit.enforced and largest > left
+        found.append(
+            DryRunLimit(
+                name=limit.name,
+                of=limit.owner.split("/")[0],
+                resource=limit.resource,
+                window=limit.window,
+                available=left,
+                blocks=blocks,
+                too_small=limit.enforced and largest > limit.capacity,
+                resets_at=one.resets_at if one is not None and blocks else None,
+            )
+        )
+    return found
+
+
+def read_dry_run(given: str | None) -> bool:
+    """Read `?dryRun=`; anything but true and false is refused, since it could mean a real run."""
+    if given in (None, "false"):
+        return False
+    if given == "true":
+        return True
+    message = "`dryRun` must be true or false."
+    raise BadRequestError(message)
