@@ -29,6 +29,7 @@ BENCHES: Final = {
     "b3": ("b3_drain.py", "runs that do nothing, drained by one worker, beside task queues"),
     "b4": ("b4_pickup.py", "from submit to the handler, beside taskiq and saq"),
     "b5": ("b5_submit.py", "submits over HTTP, beside FastAPI with taskiq and with Celery"),
+    "b8": ("b8_limits.py", "reserve and settle over three limits beside limits and throttled-py"),
     "b9": ("b9_chain.py", "chains of checkpointed steps beside DBOS and Restate"),
     "b11": ("b11_wake.py", "submit to activation over gRPC beside a poller"),
     "first-token": ("first_token.py", "what the model endpoint adds to a call"),
