@@ -58,11 +58,7 @@ class Stage:
                 "kind": "Namespace",
                 "metadata": {"name": self.name, "labels": labels},
             },
-            self.resource(
-                "AgentTenant",
-                self.name,
-                {"namespaces": [self.name], "allowed": {"egress": [TO_MOCK]}},
-            ),
+            self.tenant(),
             self.provider(self.name),
         )
         self.others += [(TENANTS, self.name), (PROVIDERS, self.name)]
@@ -83,8 +79,23 @@ class Stage:
             "spec": spec,
         }
 
-    def provider(self, name: str) -> dict:
-        price = {"input": "0.50", "output": "1.50"}
+    def tenant(self, **spec: Any) -> dict:
+        whole = {"namespaces": [self.name], "allowed": {"egress": [TO_MOCK]}, **spec}
+        return self.resource("AgentTenant", self.name, whole)
+
+    def apply_tenant(self, **spec: Any) -> None:
+        """Apply, and wait until the ledger enforces the limits of this generation."""
+        self.kubectl.apply(self.tenant(**spec))
+        wait("the tenant's limits are in force", self.is_enforced, 30)
+
+    def is_enforced(self) -> bool:
+        seen = self.kubectl.get(TENANTS, self.name) or {}
+        found = self.kubectl.condition(TENANTS, self.name, "", "LimitsEnforced")
+        newest = seen.get("metadata", {}).get("generation")
+        return found.get("status") == "True" and found.get("observedGeneration") == newest
+
+    def provider(self, name: str, price: dict | None = None) -> dict:
+        price = price or {"input": "0.50", "output": "1.50"}
         slow_models = [
             {"name": f"mock-small!slow;latency={n}", "classes": [f"slow-{n}"], "price": price}
             for n in (2, 5, 20, 45, 90)
