@@ -1,10 +1,14 @@
-"""Limits, and budgets as a team meets them: work waits without a pod, and then goes on."""
+"""Limits, budgets and holds as a team meets them: work waits without a pod, and then goes on."""
 
+import json
 import time
 from collections import Counter
 
+import httpx2 as httpx
+
+from harness.door import PortForward
 from harness.kubectl import wait
-from stage import PIPELINES, TENANTS, llm
+from stage import PIPELINES, TENANTS, llm, slow
 
 TEN_TOKENS = {"class": "fast", "prompt": "Say a word about {{ input.topic }}.", "maxTokens": 10}
 A_CENT_A_CALL = {"input": "0", "output": "1000"}  # per million tokens: ten of them
@@ -62,6 +66,34 @@ def test_a_rate_limited_backlog_starts_no_more_workers_than_its_tokens_feed(stag
         assert stage.wait_over(door, "fed", run)["status"] == "Succeeded"
 
 
+def test_a_cordon_stops_new_model_calls_within_five_seconds(stage, kubectl):
+    pool = {"concurrencyPerWorker": 2, "scaling": {"maxReplicas": 1, "idleAfter": "10s"}}
+    stage.apply_pipeline("busy", slow("think", 2), pool=pool)
+    door = stage.door()
+    runs = [stage.submit(door, "busy", stage.name) for _ in range(20)]
+    with PortForward(kubectl, "mock-llm", 8000, "headrace-examples") as mock:
+        wait("the model is busy with it", lambda: calls(stage, mock) >= 4)
+        hold = {"spec": {"stopPolicy": "Hold"}}
+        kubectl.run("patch", TENANTS, stage.name, "--type=merge", f"--patch={json.dumps(hold)}")
+        began = time.monotonic()
+        asked: list[tuple[float, int]] = []
+
+        def drained() -> bool:
+            asked.append((time.monotonic() - began, calls(stage, mock)))
+            return stage.workers("busy") == (0, 0)
+
+        wait("what ran has ended, and no worker is left", drained, 90)
+    last = asked[-1][1]
+    print(f"last new call {next(t for t, n in asked if n == last):.1f} s after the cordon")
+    assert {n for t, n in asked if t > 5} == {last}
+    assert last < len(runs)
+    assert stage.condition("busy", "Paused")["status"] == "True"
+
+    kubectl.apply(stage.tenant(stopPolicy="None"))
+    for run in runs:
+        assert stage.wait_over(door, "busy", run)["status"] == "Succeeded"
+
+
 def states(stage, door, runs, pipeline="paid") -> Counter:
     """Count the steps `think` of some runs by their state."""
     return Counter(stage.step(door, pipeline, run, "think")["state"] for run in runs)
@@ -84,3 +116,9 @@ def parked(stage, door, runs) -> int:
 def backlog(stage) -> dict:
     seen = stage.kubectl.get(PIPELINES, "fed", stage.name) or {}
     return seen.get("status", {}).get("backlog", {})
+
+
+def calls(stage, mock) -> int:
+    """Count the calls that the model was asked on behalf of this story."""
+    journal = httpx.get(f"{mock.url}/journal").raise_for_status().json()
+    return sum(stage.name in call["prompt"] for call in journal["calls"])
