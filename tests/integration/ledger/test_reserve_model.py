@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import ledger_rows as make
@@ -70,6 +70,29 @@ OPS = st.one_of(
     st.tuples(st.just("pass_day"), st.none()),
     st.tuples(st.just("sweep"), st.booleans()),
 )
+
+
+def of_minute(tokens: int) -> tuple[str, list[Call]]:
+    return "reserve", [Call(("minute",), tokens, RUNS[0])]
+
+
+KEPT_TO_ITS_END = [
+    of_minute(90),
+    ("pass_seconds", 29),
+    of_minute(1),
+    ("pass_seconds", 30),
+    of_minute(1),
+    of_minute(9),
+]
+SETTLED_BY_A_CLOCK_SET_BACK = [
+    of_minute(90),
+    ("pass_seconds", 29),
+    of_minute(1),
+    ("pass_seconds", -20),
+    ("settle", (0, "less")),
+    ("pass_seconds", 60),
+    of_minute(1),
+]
 
 
 class Example:
@@ -198,10 +221,12 @@ class Example:
 
 
 @settings(
-    max_examples=400,
+    max_examples=300,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
+@example(ops=KEPT_TO_ITS_END)
+@example(ops=SETTLED_BY_A_CLOCK_SET_BACK)
 @given(ops=st.lists(OPS, min_size=10, max_size=30))
 async def test_the_ledger_counts_what_a_plain_reference_counts(house, admin, ops):
     owner = f"pipeline/{next(NUMBERS)}"
@@ -209,14 +234,14 @@ async def test_the_ledger_counts_what_a_plain_reference_counts(house, admin, ops
     await house.operator.put_limits(make.limits(house.tenant, *rows, owner=owner))
     try:
         known = await house.gateway.limits_of(house.tenant)
-        example = Example(house, admin, {one.name: one.id for one in known if one.owner == owner})
+        sides = Example(house, admin, {one.name: one.id for one in known if one.owner == owner})
         for name, value in ops:
-            await getattr(example, name)(value)
-            await example.check()
-        for call in [*example.model.open]:
-            await example.end(call, example.tokens[call])
-        await example.check()
-        for (name, _), (used, reserved) in (await example.rows()).items():
+            await getattr(sides, name)(value)
+            await sides.check()
+        for call in [*sides.model.open]:
+            await sides.end(call, sides.tokens[call])
+        await sides.check()
+        for (name, _), (used, reserved) in (await sides.rows()).items():
             assert reserved == 0
             assert used == 0 or name != "at-once"
     finally:
