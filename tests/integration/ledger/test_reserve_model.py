@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import time
 from dataclasses import dataclass
@@ -31,6 +32,9 @@ ROWS = {
 }
 LIMITS = {name: (kind, row.capacity) for name, (kind, row) in ROWS.items()}
 NUMBERS = itertools.count()
+SLOT = "SELECT floor(extract(epoch FROM clock_timestamp()))"
+WAITS = """SELECT EXISTS (SELECT FROM pg_locks
+           WHERE relation = 'headrace.reservations'::regclass AND NOT granted)"""
 ENDED = {  # what an ended call used, of what it had reserved
     "none": lambda _: 0,  # it never reached its provider
     "less": lambda reserved: reserved // 3,
@@ -247,3 +251,21 @@ async def test_the_ledger_counts_what_a_plain_reference_counts(house, admin, ops
     finally:
         await admin.execute("DELETE FROM headrace.reservations WHERE tenant = $1", house.tenant)
         await house.operator.put_limits(make.limits(house.tenant, owner=owner))
+
+
+async def test_what_was_reserved_leaves_its_window_no_sooner_than_what_it_did_not_use(house, admin):
+    await house.operator.put_limits(make.limits(house.tenant, ROWS["minute"][1]))
+    [limit] = await house.gateway.limits_of(house.tenant)
+    wish = make.reserve(house.tenant, Draw(house.tenant, limit.id, "tokens", 90))
+    async with admin.transaction():  # the call waits between being counted and being written
+        await admin.execute("LOCK TABLE headrace.reservations IN SHARE MODE")
+        asked = asyncio.create_task(house.gateway.reserve(wish))
+        while not await admin.fetchval(WAITS):
+            pass
+        slot = await admin.fetchval(SLOT)
+        while await admin.fetchval(SLOT) <= slot:
+            pass
+    assert (await asked).outcome == "Reserved"
+    await house.gateway.settle(make.settlement(wish, 0))
+    kept = await admin.fetchval("SELECT slots FROM headrace.buckets WHERE limit_id = $1", limit.id)
+    assert min(itertools.accumulate(reversed(kept))) >= 0, kept  # the latest leave last

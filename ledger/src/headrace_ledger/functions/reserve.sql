@@ -29,6 +29,7 @@ DECLARE
   v_mine integer[];
   v_found integer;
   v_us bigint;
+  v_first_us bigint; -- when the first bucket was locked
   v_had uuid[] := '{}';
   v_cool_of text[] := '{}';
   v_cool_until timestamptz[] := '{}';
@@ -63,6 +64,7 @@ BEGIN
         ORDER BY w.j FOR UPDATE OF b
       LOOP
         v_us := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+        v_first_us := coalesce(v_first_us, v_us);
         v_found := v_found + 1;
         b_kind[r.j] := r.kind;
         b_enforced[r.j] := r.enforced;
@@ -159,9 +161,11 @@ BEGIN
       WHERE b.tenant = v_tenant AND b.subject = w.subject AND b.limit_id = w.limit_id;
     END IF;
     IF v_taken <> '{}' AND v_tenant <> '_platform' THEN
-      INSERT INTO reservations (tenant, id, gateway, expires_at, task, fence, run, step, provider, model, input_tokens,
+      INSERT INTO reservations (tenant, id, gateway, at, expires_at, task, fence, run, step, provider, model, input_tokens,
                                 output_tokens, cost, currency, shared, limits, subjects, resources, amounts)
-      SELECT v_tenant, p_id[x.k], p_gateway, now() + make_interval(secs => p_life[x.k]), p_task[x.k], p_fence[x.k], p_run[x.k],
+      -- `at` is never after it was counted: what is given back would else outlive, in a later slot, what it is taken from.
+      SELECT v_tenant, p_id[x.k], p_gateway, coalesce(to_timestamp(v_first_us / 1000000.0), clock_timestamp()),
+             now() + make_interval(secs => p_life[x.k]), p_task[x.k], p_fence[x.k], p_run[x.k],
              p_step[x.k], p_provider[x.k], p_model[x.k], p_input[x.k], p_output[x.k], p_cost[x.k], p_currency[x.k],
              h.shared, h.limits, h.subjects, p_resources[p_first[x.k] : p_last[x.k]], p_amount[p_first[x.k] : p_last[x.k]]
       FROM unnest(v_taken) AS x (k)
