@@ -15,6 +15,7 @@ TOKEN_AUDIENCE: Final = "headrace"  # noqa: S105 -- an audience, not a secret
 SYSTEM_NAMESPACE: Final = "headrace-system"
 ADMIN_SERVICE_ACCOUNT: Final = "headrace-admin"
 PLATFORM_TENANT: Final = "_platform"
+OF_BUDGET: Final = "budget."  # before its name, in the rows of the ledger's limits
 
 LABEL_MANAGED_BY: Final = "app.kubernetes.io/managed-by"
 LABEL_PIPELINE: Final = "headrace.dev/pipeline"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import count
@@ -86,14 +87,16 @@ async def test_regression_08_a_call_larger_than_its_limit_fails_at_once(ledger_s
 
 async def test_a_budget_reserves_the_most_that_a_call_can_cost(ledger_server):
     async with calling(ledger_server, text()) as (door, provider, key):
-        row = LimitRow(
-            "day", "cost", "CalendarDay", 300_000, spec='{"currency": "USD", "onExceed": "Reject"}'
-        )
+        spec = '{"currency": "USD", "onExceed": "Reject"}'
+        row = LimitRow("budget.day", "cost", "CalendarDay", 300_000, spec=spec)
         await declare(door, row)
         # 64 tokens of answer at 6 USD and each byte of the request at 2 USD a million
         answer = await door.chat(key, max_tokens=64)
         assert answer.json()["reason"] == "LimitTooSmall"
-        await declare(door, LimitRow("day", "cost", "CalendarDay", 700_000, spec=row.spec))
+        assert answer.json()["title"].endswith(
+            " USD, the whole budget 'day' of tenant is 0.0003 USD."
+        )
+        await declare(door, replace(row, capacity=700_000))
         async with asyncio.timeout(5):
             while (answer := await door.chat(key, max_tokens=64)).status_code != 200:  # noqa: ASYNC110 -- in force within a second
                 await asyncio.sleep(0.05)
@@ -103,7 +106,8 @@ async def test_a_budget_reserves_the_most_that_a_call_can_cost(ledger_server):
             if answer.status_code != 200:
                 break
         assert answer.json()["reason"] == "BudgetExhausted"
-        found = await usage(door, "day")
+        assert answer.json()["title"].startswith("The budget 'day' of tenant is used up")
+        found = await usage(door, "budget.day")
         assert found.used + found.reserved <= found.capacity
         assert len(provider.asked) == found.used // 44_000
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from pydantic_core import from_json
 
+from headrace_contract.names import OF_BUDGET
 from headrace_gateway.models.openai_compatible import Usage
 from headrace_gateway.models.prices import most
 from headrace_ledger.limits import nano
@@ -15,7 +17,6 @@ from headrace_ledger.reservations import NO_SUBJECT, Draw
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from decimal import Decimal
     from uuid import UUID
 
     from headrace_gateway.models.targets import Target
@@ -57,6 +58,20 @@ class Rules:
             currency=said.get("currency"),
             rejects=said.get("onExceed") == "Reject",
         )
+
+    @property
+    def named(self) -> str:
+        """Name the limit or budget as its owner declared it."""
+        owner = self.limit.owner.split("/")[0]
+        if self.limit.name.startswith(OF_BUDGET):
+            return f"budget '{self.limit.name.removeprefix(OF_BUDGET)}' of {owner}"
+        return f"limit '{self.limit.name}' of {owner} ({self.limit.resource})"
+
+    def told(self, quantity: int) -> str:
+        """Write what the ledger counts for people: money is there in billionths."""
+        if self.limit.resource != "cost":
+            return str(quantity)
+        return f"{Decimal(quantity).scaleb(-9).normalize():f} {self.currency}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,21 +177,21 @@ def refused(said: Reserved, rule: Rules | None, provider: str) -> LimitFailure:
         text = f"Provider '{provider}' asked for a pause."
         return LimitFailure(LimitReason.COOLING_DOWN, text, said.seconds, None, None)
     limit = rule.limit
-    named = f"limit '{limit.name}' of {limit.owner.split('/')[0]} ({limit.resource})"
     if said.outcome is ReserveOutcome.TOO_LARGE:
-        text = f"The call may use {said.amount}, the whole {named} is {limit.capacity}."
+        wanted, whole = rule.told(said.amount or 0), rule.told(limit.capacity)
+        text = f"The call may use {wanted}, the whole {rule.named} is {whole}."
         raise LimitError(text, LimitReason.LIMIT_TOO_SMALL)
     if said.outcome is ReserveOutcome.EXHAUSTED:
-        text = f"The run has used up its {named}."
+        text = f"The run has used up its {rule.named}."
         raise LimitError(text, LimitReason.RUN_LIMIT_EXCEEDED)
     if rule.rejects:
         reason = (
             LimitReason.BUDGET_EXHAUSTED if limit.resource == "cost" else LimitReason.LIMIT_EXCEEDED
         )
-        text = f"The {named} is used up, and rejects what is over it."
+        text = f"The {rule.named} is used up, and rejects what is over it."
         raise LimitError(text, reason)
     reason = WAITS.get(limit.resource, LimitReason.WAITING_FOR_REQUESTS)
     if limit.window == "None":
         reason = LimitReason.WAITING_FOR_CONCURRENCY
-    text = f"The {named} is reached."
+    text = f"The {rule.named} is reached."
     return LimitFailure(reason, text, said.seconds, limit.id, said.amount)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
-from headrace_contract.names import PLATFORM_TENANT
+from headrace_contract.names import OF_BUDGET, PLATFORM_TENANT
 from headrace_operator.plan.stamp import digest
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ COST: Final = "cost"
 OF_TENANT: Final = "tenant"
 BILLIONTHS: Final = 10**9
 # No name that a user gives has a dot, so that none of theirs can be one of these.
-OF_BUDGET: Final = "budget."
 OF_RUN: Final = "perRun."
 
 

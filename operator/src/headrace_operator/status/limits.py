@@ -5,10 +5,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from headrace_contract.names import OF_BUDGET
 from headrace_contract.reasons import ConditionType, Reason
 from headrace_contract.resources.limits import BudgetUsage, LimitUsage
 from headrace_operator.model.usage import digest_of
-from headrace_operator.plan.limits import COST, OF_BUDGET
+from headrace_operator.plan.limits import COST
 from headrace_operator.status.conditions import Verdict, stamp
 
 if TYPE_CHECKING:
