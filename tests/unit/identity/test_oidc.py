@@ -6,11 +6,25 @@ import jwt
 import pytest
 
 from headrace_gateway.errors import UnauthenticatedError
-from oidc_scene import CURVE, ISSUER, NOW, OURS, SECRET, THEIRS, WEAK, Setting, claims, jwk, token
+from oidc_scene import (
+    CURVE,
+    ISSUER,
+    NOW,
+    OURS,
+    SECRET,
+    THEIRS,
+    WEAK,
+    Frozen,
+    Setting,
+    claims,
+    jwk,
+    token,
+)
 
 
 @pytest.fixture
-def setting():
+def setting(monkeypatch):
+    monkeypatch.setattr("jwt.api_jwt.datetime", Frozen)
     return Setting()
 
 
