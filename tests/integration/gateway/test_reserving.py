@@ -12,7 +12,7 @@ from itertools import count
 import asyncpg
 
 from gateway_calling import calling
-from gateway_provider import FRAMES, refuse, stream, text
+from gateway_provider import FRAMES, Say, refuse, stream, text
 from gateway_rows import provider_row
 from gateway_scene import until
 from headrace_gateway.options import Options
@@ -159,6 +159,17 @@ async def test_a_failed_call_uses_a_request_and_no_tokens(ledger_server):
         assert (await door.chat(key)).status_code == 502
         assert ((await usage(door, "tpm")).used, (await usage(door, "tpm")).reserved) == (0, 0)
         assert (await usage(door, "rpm")).used >= 1
+
+
+async def test_a_call_that_is_cut_before_its_answer_has_used_its_prompt(ledger_server):
+    silent = Say(pieces=[30.0])
+    slow = {"timeouts": {"connect": "1s", "firstByte": "1s", "total": "20s"}}
+    async with calling(ledger_server, silent, spec=slow) as (door, _, key):
+        await declare(door, LimitRow("tpm", "tokens", "1m", 9999))
+        assert (await door.chat(key)).status_code == 504
+        found = await usage(door, "tpm")
+        assert 0 < found.used < 64  # of the prompt, and nothing of the answer
+        assert found.reserved == 0
 
 
 async def test_a_limit_per_run_ends_the_run_that_used_it_up(ledger_server):

@@ -24,7 +24,7 @@ from headrace_ledger.errors import LedgerError
 from headrace_ledger.records import CallRecord
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from decimal import Decimal
     from uuid import UUID
 
@@ -60,7 +60,7 @@ class Answering:
         try:
             return await self._whole(call, opened, parts)
         finally:
-            await self._abandon(call, opened, Usage(), b"".join(parts).decode(errors="replace"))
+            await self._abandon(call, opened, Usage(), lambda: len(b"".join(parts)))
 
     async def _whole(
         self, call: Call, opened: Opened, parts: list[bytes]
@@ -109,7 +109,9 @@ class Answering:
         ) as exc:
             yield error_frame(exc)
         finally:
-            await self._abandon(call, opened, frames.usage, text_of(frames.recorded()))
+            await self._abandon(
+                call, opened, frames.usage, lambda: len(text_of(frames.recorded()).encode())
+            )
 
     async def _end(self, call: Call, opened: Opened, frames: Frames) -> bytes:
         if not frames.whole:
@@ -118,12 +120,14 @@ class Answering:
         last = frames.last({"headrace": money_of(*money)})
         return DONE if last is None else b"data: " + to_json(last) + b"\n\n" + DONE
 
-    async def _abandon(self, call: Call, opened: Opened, usage: Usage, text: str) -> None:
+    async def _abandon(
+        self, call: Call, opened: Opened, usage: Usage, received_bytes: Callable[[], int]
+    ) -> None:
         """Keep what was received of an answer, unless it came to its end: it is paid too."""
         if opened.held.wish.id in self._recorded:
             self._recorded.discard(opened.held.wish.id)
             return
-        output = max(usage.output_tokens, -(-len(text.encode()) // BYTES_PER_TOKEN))
+        output = max(usage.output_tokens, -(-received_bytes() // BYTES_PER_TOKEN))
         given = usage.input_tokens or opened.held.wish.input_tokens
         guessed = not usage.input_tokens or output != usage.output_tokens
         received = replace(usage, input_tokens=given, output_tokens=output, estimated=guessed)

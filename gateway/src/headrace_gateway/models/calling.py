@@ -18,6 +18,7 @@ from headrace_gateway.models.ports import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from headrace_gateway.models.prices import cost
 from headrace_gateway.models.reserving import LimitFailure
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 ERROR_BYTES: Final = 64 * 1024
 COOL_SECONDS: Final = 5.0
 """How long a provider is left alone that refused for its limit and did not say for how long."""
+NEVER_CALLED: Final = (UpstreamUnreachableError, UpstreamTimeoutError, SecretMissingError)
 _UNAUTHORIZED: Final = 401
 
 
@@ -120,13 +122,13 @@ class Caller:
         return await self._once(call, target, fresh=True)
 
     async def _once(self, call: Call, target: Target, *, fresh: bool) -> Opened:
-        """Reserve and call once; what came to nothing is settled as a call without tokens."""
+        """Reserve and call once; what came to nothing is settled too."""
         held = await self._reserving.reserve(call, target)
         try:
             return await self._reserved(call, target, held, fresh=fresh)
         except BaseException as exc:
-            reached = not isinstance(exc.__cause__, UpstreamUnreachableError | SecretMissingError)
-            await self._reserving.settle(held, Usage(), None, calls=int(reached))
+            used, calls = unanswered(exc, held)
+            await self._reserving.settle(held, used, cost(used, target.price)[0], calls=calls)
             raise
 
     async def _reserved(self, call: Call, target: Target, held: Held, *, fresh: bool) -> Opened:
@@ -180,6 +182,18 @@ class Caller:
                 raise ProviderFailure(ErrorClass.PROVIDER_ERROR, text) from exc
             headers["authorization"] = f"Bearer {secret.get_secret_value()}"
         return headers
+
+
+def unanswered(exc: BaseException, held: Held) -> tuple[Usage, int]:
+    """Return what a call without an answer has used, and whether it was a call at all.
+
+    A provider that refuses takes nothing; one that was left waiting has read the request.
+    """
+    if isinstance(exc.__cause__, NEVER_CALLED):
+        return Usage(), 0
+    if isinstance(exc, ProviderFailure) and exc.error_class is not ErrorClass.TIMEOUT:
+        return Usage(), 1
+    return Usage(held.wish.input_tokens, estimated=True), 1
 
 
 async def _some(answer: Answer) -> bytes:
