@@ -40,6 +40,8 @@ from queues import redis_server  # noqa: E402 -- as above
 
 OURS: Final = "reserve + settle"
 PEERS: Final = {"limits": "limits", "throttled": "throttled-py"}
+CLIENTS: Final = {"limits": "coredis", "throttled": "redis"}
+"""What each peer speaks to Redis with, by its own default."""
 FLOOR: Final = 1.0
 PLATFORM: Final = "_platform"
 LARGE: Final = 10**15
@@ -180,7 +182,7 @@ def one_round(server: EmbeddedLedger, options: argparse.Namespace) -> dict[str, 
         say(bench="B8", side=OURS, inexact=str(exc))
     for peer, package in PEERS.items():
         found[package] = theirs(peer, options.seconds, options.callers)
-        versions = versions_of(peer, package, "redis")
+        versions = versions_of(peer, package, CLIENTS[peer])
         say(bench="B8", side=package, **rounded(found[package]), versions=versions)
     return found
 
