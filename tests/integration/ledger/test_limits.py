@@ -11,7 +11,7 @@ import pytest
 
 import ledger_rows as make
 from headrace_ledger.client import Ledger
-from headrace_ledger.declared import LimitRow
+from headrace_ledger.declared import LimitRow, ProviderRow
 from headrace_ledger.reservations import Draw, ReserveOutcome
 
 pytestmark = pytest.mark.postgres
@@ -248,3 +248,6 @@ async def test_a_provider_that_cools_is_reserved_by_nobody(house):
     said = await house.gateway.reserve(make.reserve(house.tenant, provider=provider))
     assert said.outcome == ReserveOutcome.COOLING
     assert 15 < said.seconds <= 20
+    await house.operator.put_provider(ProviderRow(provider, "uid", "{}", "another endpoint"))
+    said = await house.gateway.reserve(make.reserve(house.tenant, provider=provider))
+    assert said.outcome == RESERVED

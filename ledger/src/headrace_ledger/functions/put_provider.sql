@@ -6,6 +6,9 @@ BEGIN
   ON CONFLICT (tenant, name) DO UPDATE
   SET uid = excluded.uid, spec = excluded.spec, digest = excluded.digest, updated_at = now()
   WHERE (providers.uid, providers.digest) IS DISTINCT FROM (excluded.uid, excluded.digest);
+  IF FOUND THEN -- another endpoint or key: what the one before asked for says nothing about it
+    DELETE FROM cooldowns c WHERE c.tenant = '_platform' AND c.provider = p_name;
+  END IF;
 END
 $$;
 GRANT EXECUTE ON FUNCTION headrace.put_provider TO headrace_operator;

@@ -117,7 +117,7 @@ ALTER TABLE headrace.reservations ALTER COLUMN tenant SET (n_distinct = 1);
 ALTER TABLE headrace.buckets ALTER COLUMN tenant SET (n_distinct = 1);
 
 GRANT INSERT, UPDATE, DELETE ON headrace.limit_sets, headrace.limits TO headrace_operator;
-GRANT DELETE ON headrace.buckets TO headrace_operator;
+GRANT DELETE ON headrace.buckets, headrace.cooldowns TO headrace_operator;
 GRANT INSERT, UPDATE ON headrace.buckets, headrace.gateways, headrace.cooldowns TO headrace_gateway;
 GRANT INSERT, DELETE ON headrace.reservations TO headrace_gateway;
 GRANT INSERT, UPDATE, DELETE ON headrace.buckets, headrace.reservations, headrace.gateways, headrace.cooldowns TO headrace_definer;
