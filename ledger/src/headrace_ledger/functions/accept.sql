@@ -1,5 +1,5 @@
 -- Accept many runs: each is its row, its input, its first tasks and its first event, or nothing at all.
--- A run over `maxConcurrentRuns` or the tenant's `runs` is accepted too; its tasks stay `waiting`.
+-- A run over `maxConcurrentRuns`, its pipeline's or its tenant's, is accepted too; its tasks stay `waiting`.
 -- Plain statements, one per table: a lone submit pays for no more than its rows, many share each statement.
 CREATE OR REPLACE FUNCTION headrace.accept(
   p_tenant text[], p_id uuid[], p_pipeline text[], p_digest text[], p_input text[], p_key text[],

@@ -8,8 +8,6 @@ LANGUAGE plpgsql SET search_path = headrace, pg_temp SET enable_seqscan = off AS
 DECLARE
   v_room float8;
   v_each bigint;
-  v_ids uuid[];
-  v_n bigint[];
 BEGIN
   unparked := 0;
   pools := '{}';
@@ -24,17 +22,9 @@ BEGIN
   IF p_most <= 0 THEN
     RETURN;
   END IF;
-  v_ids := ARRAY(SELECT t.id FROM tasks t WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = p_limit
-                 ORDER BY t.id LIMIT p_most FOR UPDATE SKIP LOCKED);
-  WITH moved AS (
-    UPDATE tasks t SET state = 'ready', ready_at = now(), park_reason = NULL WHERE t.tenant = p_tenant AND t.id = ANY (v_ids)
-    RETURNING t.pool
-  ), summed AS (
-    SELECT m.pool, count(*) AS n FROM moved m GROUP BY m.pool
-  )
-  SELECT coalesce(array_agg(s.pool), '{}'), coalesce(array_agg(s.n), '{}'), coalesce(sum(s.n), 0)
-  INTO pools, v_n, unparked FROM summed s;
-  PERFORM tally(p_tenant, pools, v_n, array_fill(0::bigint, ARRAY[cardinality(pools)]),
-                ARRAY(SELECT -x FROM unnest(v_n) AS x), array_fill(0::bigint, ARRAY[cardinality(pools)]));
+  SELECT m.unparked, m.pools INTO unparked, pools
+  FROM make_ready(p_tenant, ARRAY(
+    SELECT t.id FROM tasks t WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = p_limit
+    ORDER BY t.id LIMIT p_most FOR UPDATE SKIP LOCKED), now()) AS m;
 END
 $$;

@@ -1,4 +1,4 @@
--- Admit waiting runs, in the order of claims, as far as `maxConcurrentRuns` and the tenant's `runs` allow; return the
+-- Admit waiting runs, in the order of claims, as far as `maxConcurrentRuns` of pipeline and tenant allow; return the
 -- pools to wake. One transaction at a time per pipeline (per tenant, if that has a limit: then every pipeline of it
 -- may have the next one), or two ends of runs would both see one free place.
 CREATE OR REPLACE FUNCTION headrace.promote(p_tenant text, p_pipeline bigint) RETURNS bigint[]

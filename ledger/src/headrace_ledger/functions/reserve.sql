@@ -34,10 +34,8 @@ DECLARE
   v_cool_of text[] := '{}';
   v_cool_until timestamptz[] := '{}';
   v_taken bigint[] := '{}';
-  v_block integer;
   v_free bigint;
   v_wait float8;
-  v_blocks boolean;
   v_slots bigint[];
   r record;
   i integer;
@@ -63,7 +61,7 @@ BEGIN
         JOIN buckets b ON b.tenant = v_tenant AND b.subject = w.subject AND b.limit_id = w.limit_id
         ORDER BY w.j FOR UPDATE OF b
       LOOP
-        v_us := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+        v_us := micros(clock_timestamp());
         v_first_us := coalesce(v_first_us, v_us);
         v_found := v_found + 1;
         b_kind[r.j] := r.kind;
@@ -114,10 +112,10 @@ BEGIN
         IF p_amount[e] > b_capacity[i] THEN
           outcome := 'TooLarge';
         ELSIF b_kind[i] = 'Total' THEN
-          outcome := CASE outcome WHEN 'TooLarge' THEN outcome ELSE 'Exhausted' END;
+          outcome := 'Exhausted';
         ELSE
-          outcome := CASE outcome WHEN 'Reserved' THEN 'Blocked' ELSE outcome END;
-          v_us := (extract(epoch FROM clock_timestamp()) * 1000000)::bigint;
+          outcome := 'Blocked';
+          v_us := micros(clock_timestamp());
           IF b_kind[i] = 'Sliding' THEN
             PERFORM set_config('headrace.tenant', p_b_tenant[i], true);
             SELECT slide(b.slots, b.at, b_at[i], ARRAY[b_at[i]], ARRAY[b_add[i]]) INTO v_slots FROM buckets b

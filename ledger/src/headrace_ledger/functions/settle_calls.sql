@@ -26,7 +26,7 @@ BEGIN
       RETURNING r.*, i.input, i.output, i.cost AS paid, i.calls
     )
     SELECT array_agg(CASE WHEN x.shared THEN '_platform' ELSE v_tenant END) AS tenants, array_agg(x.limit_id) AS limits,
-           array_agg(x.subject) AS subjects, array_agg((extract(epoch FROM g.at) * 1000000)::bigint) AS us,
+           array_agg(x.subject) AS subjects, array_agg(micros(g.at)) AS us,
            array_agg(x.amount) AS held,
            array_agg(CASE x.resource WHEN 'tokens' THEN g.input + g.output WHEN 'inputTokens' THEN g.input
                                      WHEN 'outputTokens' THEN g.output WHEN 'cost' THEN g.paid ELSE g.calls END - x.amount) AS more
@@ -62,7 +62,7 @@ BEGIN
         END
     FROM (
       SELECT x.limit_id, x.subject, sum(x.held)::bigint AS held, sum(x.more)::bigint AS more, array_agg(x.us) AS us,
-             array_agg(x.more) AS mores, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now_us
+             array_agg(x.more) AS mores, micros(clock_timestamp()) AS now_us
       FROM unnest(d_tenant, d_limit, d_subject, d_us, d_held, d_more) AS x (tenant, limit_id, subject, us, held, more)
       WHERE x.tenant = v_tenant GROUP BY x.limit_id, x.subject) AS w
     JOIN limits l ON l.tenant = v_tenant AND l.id = w.limit_id

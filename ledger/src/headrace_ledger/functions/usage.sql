@@ -12,23 +12,16 @@ BEGIN
            greatest(u.used - coalesce(b.reserved, 0), 0), greatest(least(coalesce(b.reserved, 0), u.used), 0), coalesce(b.shadowed, 0),
            CASE l.kind
              WHEN 'Calendar' THEN to_timestamp(period_end(l.period, l.zone, n.us) / 1000000.0)
-             WHEN 'Sliding' THEN CASE WHEN u.used > 0 THEN to_timestamp(frees_at(u.slots, n.us / l.slot_us, l.slot_us, u.used) / 1000000.0) END
+             WHEN 'Sliding' THEN CASE WHEN u.used > 0 THEN to_timestamp(
+               frees_at(slide(b.slots, b.at, n.us / l.slot_us, '{}', '{}'), n.us / l.slot_us, l.slot_us, u.used) / 1000000.0) END
            END,
            s.digest,
            (SELECT count(*) FROM (SELECT FROM tasks t WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = l.id LIMIT 1000) AS w)
     FROM limits l
     JOIN limit_sets s ON s.tenant = p_tenant AND s.owner = l.owner
     LEFT JOIN buckets b ON b.tenant = p_tenant AND b.subject = '00000000-0000-0000-0000-000000000000' AND b.limit_id = l.id
-    CROSS JOIN (SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us) AS n
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN l.kind = 'Sliding' THEN slide(b.slots, b.at, n.us / l.slot_us, '{}', '{}') END AS slots
-    ) AS v
-    CROSS JOIN LATERAL (
-      SELECT v.slots, CASE
-        WHEN b.used IS NULL OR (l.kind = 'Calendar' AND n.us >= b.at) THEN 0
-        WHEN l.kind = 'Sliding' THEN (SELECT sum(x)::bigint FROM unnest(v.slots) AS x)
-        ELSE b.used END AS used
-    ) AS u
+    CROSS JOIN (SELECT micros(clock_timestamp()) AS us) AS n
+    CROSS JOIN LATERAL (SELECT used_now(l.kind, l.slot_us, b.used, b.at, b.slots, n.us) AS used) AS u
     WHERE l.tenant = p_tenant AND l.kind <> 'Total'
     ORDER BY l.owner, l.name;
 END
