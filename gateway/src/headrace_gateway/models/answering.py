@@ -190,11 +190,7 @@ class Answering:
             estimated=usage.estimated,
         )
         # It is paid, so it is kept, whether or not the caller still waits for it.
-        kept = await asyncio.shield(
-            asyncio.ensure_future(
-                self._patience.until_there(lambda: self._world.ledger.record_call(record))
-            )
-        )
+        kept = await self._patience.surely(lambda: self._world.ledger.record_call(record))
         if money[0] is not None:
             self._world.metrics.cost.labels(target.provider, money[1]).inc(float(money[0]))
         await self._reserving.settle(opened.held, usage, money[0], calls=1)

@@ -91,6 +91,30 @@ class Wanted:
     currency: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """On whose behalf a call is made."""
+
+    pipeline: str
+    step: str
+    run: UUID
+
+
+def wanted(whose: Whose, target: Target, tokens: int, request_bytes: int, output: int) -> Wanted:
+    """Say what a call may use: these tokens of prompt, and of output at most so many."""
+    return Wanted(
+        pipeline=whose.pipeline,
+        step=whose.step,
+        run=whose.run,
+        model_class=target.model_class,
+        provider=target.provider,
+        model=target.model,
+        usage=Usage(tokens, output),
+        cost=most_cost(request_bytes, output, target),
+        currency=target.price.currency if target.price else None,
+    )
+
+
 def draws(rules: Iterable[Rules], wanted: Wanted) -> tuple[Draw, ...]:
     """Return what a call draws on every limit that concerns it."""
     return tuple(

@@ -34,3 +34,7 @@ class Patience:
                     raise
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT)
+
+    async def surely(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask likewise, and to the end whether or not the caller still waits."""
+        return await asyncio.shield(asyncio.ensure_future(self.until_there(ask)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -10,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from headrace_contract.failures import ErrorClass
 from headrace_contract.waits import LimitReason
 from headrace_gateway.clock import uuid7
-from headrace_gateway.models.metering import Estimator, Rules, Wanted, draws, most_cost
-from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
+from headrace_gateway.models.metering import Estimator, Rules, Whose, draws, wanted
+from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.refusals import LimitError
 from headrace_gateway.pools import Kept
 from headrace_ledger.errors import LedgerError
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from headrace_gateway.models.calling import Call
+    from headrace_gateway.models.openai_compatible import Usage
     from headrace_gateway.models.patience import Patience
     from headrace_gateway.models.targets import Target
     from headrace_gateway.world import World
+    from headrace_ledger.declared import Limit
     from headrace_ledger.reservations import Reserved
 
 LIMITS_SECONDS: Final = 1.0
@@ -40,19 +43,21 @@ COUNTS_OUTPUT: Final = frozenset({"tokens", "outputTokens", "cost"})
 
 
 class LimitFailure(ProviderFailure):
-    """A limit stands in the way for `retry_after` seconds; `limit_id` is None for a cool-down."""
+    """A limit stands in the way for some seconds; none does where the provider itself is shut."""
 
     def __init__(
         self,
         reason: LimitReason,
         text: str,
         seconds: float,
-        limit_id: int | None,
-        amount: int | None,
+        limit: Limit | None = None,
+        amount: int | None = None,
     ) -> None:
         super().__init__(ErrorClass.RATE_LIMITED, text, retry_after=seconds)
         self.reason = reason.value
-        self.limit_id = limit_id
+        self.seconds = seconds
+        self.limit_id = limit.id if limit else None
+        self.resource = limit.resource if limit else "cooldown"
         self.amount = amount
 
 
@@ -72,7 +77,7 @@ class Reserving:
         self._world = world
         self._patience = patience
         self._estimator = Estimator()
-        self._rules: Kept[str, tuple[Rules, ...]] = Kept(
+        self._rules: Kept[str, dict[str | None, list[Rules]]] = Kept(
             self._read, LIMITS_SECONDS, world.clock.monotonic
         )
 
@@ -85,23 +90,36 @@ class Reserving:
             raise held_back(target.provider, self._world.options.park_seconds)
         left = self._world.options.short_wait_seconds
         while True:
-            rules = await self._patience.until_there(lambda: self._rules.get(call.lease.tenant))
-            held = self._wish(call, target, rules or ())
-            said = await self._patience.until_there(lambda: self._world.ledger.reserve(held.wish))  # noqa: B023 -- awaited here
-            by_id = {rule.limit.id: rule for rule in rules or ()}
-            for limit in said.shadowed:
-                self._world.metrics.limited.labels(by_id[limit].limit.resource, "Shadow").inc()
-            if said.outcome is ReserveOutcome.RESERVED:
+            held, failure = await self._ask(call, target)
+            if failure is None:
                 return held
-            failure = refused(said, by_id.get(said.limit_id or 0), target.provider)
-            if said.seconds > left:
-                resource = by_id[said.limit_id].limit.resource if said.limit_id else "cooldown"
-                self._world.metrics.limited.labels(resource, "Blocked").inc()
+            if failure.seconds > left:
+                self._world.metrics.limited.labels(failure.resource, "Blocked").inc()
                 raise failure
-            wait = max(said.seconds, 0.05)
+            wait = max(failure.seconds, 0.05)
             left -= wait
             deadline = asyncio.get_running_loop().time() + wait + 1
             await call.live.within(deadline, asyncio.sleep(wait))
+
+    async def _ask(self, call: Call, target: Target) -> tuple[Held, LimitFailure | None]:
+        """Ask the ledger once; raise LimitError when waiting is no use."""
+        rules = await self._concerning(call)
+        held = self._wish(call, target, rules)
+        said = await self._patience.until_there(lambda: self._world.ledger.reserve(held.wish))
+        if said.outcome is ReserveOutcome.RESERVED and not said.shadowed:
+            return held, None
+        by_id = {rule.limit.id: rule for rule in rules}
+        for limit in said.shadowed:
+            self._world.metrics.limited.labels(by_id[limit].limit.resource, "Shadow").inc()
+        if said.outcome is ReserveOutcome.RESERVED:
+            return held, None
+        return held, refused(said, by_id.get(said.limit_id or 0), target.provider)
+
+    async def _concerning(self, call: Call) -> tuple[Rules, ...]:
+        """Return the limits that may speak about a call: of everybody, and of its own pipeline."""
+        lease = call.lease
+        rules = await self._patience.until_there(lambda: self._rules.get(lease.tenant)) or {}
+        return (*rules.get(None, ()), *rules.get(lease.pipeline_uid, ()))
 
     async def settle(self, held: Held, usage: Usage, cost: Decimal | None, *, calls: int) -> None:
         """Settle with what was used; if the ledger is away the sweep settles at the estimate."""
@@ -113,11 +131,7 @@ class Reserving:
             wish.tenant, wish.id, usage.input_tokens, usage.output_tokens, cost, calls
         )
         with suppress(LedgerError):
-            await asyncio.shield(
-                asyncio.ensure_future(
-                    self._patience.until_there(lambda: self._world.ledger.settle(done))
-                )
-            )
+            await self._patience.surely(lambda: self._world.ledger.settle(done))
 
     async def cool(self, provider: str, seconds: float) -> None:
         """Keep everybody from a provider that asked for a pause."""
@@ -127,21 +141,11 @@ class Reserving:
     def _wish(self, call: Call, target: Target, rules: tuple[Rules, ...]) -> Held:
         ask, lease = call.ask, call.lease
         output = ask.most_output or call.step_output or DEFAULT_OUTPUT
-        likely = Usage(
-            self._estimator.tokens(target.provider, target.model, ask.size), output * ask.choices
-        )
-        wanted = Wanted(
-            pipeline=lease.pipeline_uid,
-            step=lease.step,
-            run=lease.run,
-            model_class=target.model_class,
-            provider=target.provider,
-            model=target.model,
-            usage=likely,
-            cost=most_cost(ask.size, output * ask.choices, target),
-            currency=target.price.currency if target.price else None,
-        )
-        drawn = draws(rules, wanted)
+        most = output * ask.choices
+        tokens = self._estimator.tokens(target.provider, target.model, ask.size)
+        whose = Whose(lease.pipeline_uid, lease.step, lease.run)
+        meant = wanted(whose, target, tokens, ask.size, most)
+        drawn = draws(rules, meant)
         counts_output = any(draw.resource in COUNTS_OUTPUT for draw in drawn)
         wish = Reserve(
             tenant=lease.tenant,
@@ -152,34 +156,39 @@ class Reserving:
             step=lease.step,
             provider=target.provider,
             model=target.model,
-            input_tokens=likely.input_tokens,
-            output_tokens=likely.output_tokens,
-            cost=wanted.cost,
-            currency=wanted.currency,
+            input_tokens=meant.usage.input_tokens,
+            output_tokens=meant.usage.output_tokens,
+            cost=meant.cost,
+            currency=meant.currency,
             life_seconds=target.total_seconds + MARGIN_SECONDS,
             draws=drawn,
         )
         return Held(wish, ask.size, output if counts_output and not ask.most_output else None)
 
-    async def _read(self, tenant: str) -> tuple[Rules, ...]:
-        return tuple(Rules.of(limit) for limit in await self._world.ledger.limits_of(tenant))
+    async def _read(self, tenant: str) -> dict[str | None, list[Rules]]:
+        """Read limits by pipeline: a tenant of many would else look at all of theirs each call."""
+        found: dict[str | None, list[Rules]] = defaultdict(list)
+        for limit in await self._world.ledger.limits_of(tenant):
+            rule = Rules.of(limit)
+            found[rule.pipeline].append(rule)
+        return dict(found)
 
 
 def held_back(provider: str, seconds: float) -> LimitFailure:
     """Say that the platform team has stopped calls to a provider."""
     text = f"Provider '{provider}' is held by its `stopPolicy`."
-    return LimitFailure(LimitReason.PROVIDER_HELD, text, seconds, None, None)
+    return LimitFailure(LimitReason.PROVIDER_HELD, text, seconds)
 
 
 def refused(said: Reserved, rule: Rules | None, provider: str) -> LimitFailure:
     """Say what stands in the way; raise LimitError where waiting is no use."""
     if said.outcome is ReserveOutcome.COOLING or rule is None:
         text = f"Provider '{provider}' asked for a pause."
-        return LimitFailure(LimitReason.COOLING_DOWN, text, said.seconds, None, None)
+        return LimitFailure(LimitReason.COOLING_DOWN, text, said.seconds)
     limit = rule.limit
     if said.outcome is ReserveOutcome.TOO_LARGE:
-        wanted, whole = rule.told(said.amount or 0), rule.told(limit.capacity)
-        text = f"The call may use {wanted}, the whole {rule.named} is {whole}."
+        asked, whole = rule.told(said.amount or 0), rule.told(limit.capacity)
+        text = f"The call may use {asked}, the whole {rule.named} is {whole}."
         raise LimitError(text, LimitReason.LIMIT_TOO_SMALL)
     if said.outcome is ReserveOutcome.EXHAUSTED:
         text = f"The run has used up its {rule.named}."
@@ -194,4 +203,4 @@ def refused(said: Reserved, rule: Rules | None, provider: str) -> LimitFailure:
     if limit.window == "None":
         reason = LimitReason.WAITING_FOR_CONCURRENCY
     text = f"The {rule.named} is reached."
-    return LimitFailure(reason, text, said.seconds, limit.id, said.amount)
+    return LimitFailure(reason, text, said.seconds, limit, said.amount)

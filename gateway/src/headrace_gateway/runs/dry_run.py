@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from headrace_contract.api import DryRun, DryRunLimit
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_gateway.errors import BadRequestError
-from headrace_gateway.models.metering import Estimator, Rules, Wanted, amount, concerns, most_cost
-from headrace_gateway.models.openai_compatible import Usage
+from headrace_gateway.models.metering import Estimator, Rules, Whose, amount, concerns, wanted
 from headrace_gateway.models.refusals import ModelError
 from headrace_gateway.models.targets import Targets
 from headrace_ledger.reservations import NO_SUBJECT
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from headrace_contract.compiled import CompiledLLM, CompiledPipeline, CompiledStep
-    from headrace_gateway.models.targets import Target
+    from headrace_gateway.models.metering import Wanted
     from headrace_gateway.world import World
     from headrace_ledger.declared import Usage as LimitUsage
 
@@ -33,11 +32,11 @@ class DryRuns:
     async def look(self, pipeline: CompiledPipeline, input_bytes: int) -> DryRun:
         """Estimate the calls of the LLM steps, each once; other steps may call models too."""
         calls = [
-            wanted
+            call
             for step in pipeline.steps
             if step.llm is not None
-            for wanted in [await self._wanted(pipeline, step, step.llm, input_bytes)]
-            if wanted is not None
+            for call in [await self._wanted(pipeline, step, step.llm, input_bytes)]
+            if call is not None
         ]
         ledger = self._world.ledger
         rules = [Rules.of(limit) for limit in await ledger.limits_of(pipeline.tenant)]
@@ -63,21 +62,9 @@ class DryRuns:
         except ModelError:
             return None  # the pipeline's own conditions tell of a model that is not there
         size = len((llm.system or "").encode()) + len(llm.prompt.encode()) + input_bytes
-        return self._call(pipeline.uid, step.name, llm, target, size)
-
-    def _call(self, uid: str, step: str, llm: CompiledLLM, target: Target, size: int) -> Wanted:
         tokens = self._estimator.tokens(target.provider, target.model, size)
-        return Wanted(
-            pipeline=uid,
-            step=step,
-            run=NO_SUBJECT,
-            model_class=target.model_class,
-            provider=target.provider,
-            model=target.model,
-            usage=Usage(tokens, llm.max_tokens),
-            cost=most_cost(size, llm.max_tokens, target),
-            currency=target.price.currency if target.price else None,
-        )
+        whose = Whose(pipeline.uid, step.name, NO_SUBJECT)
+        return wanted(whose, target, tokens, size, llm.max_tokens)
 
     async def _ahead(self, pipeline: CompiledPipeline) -> int:
         counts = await self._world.ledger.counts()
@@ -93,12 +80,12 @@ def met(
 ) -> list[DryRunLimit]:
     """Return the limits that some call would meet, and whether its largest one fits now."""
     standing = {(one.tenant, one.owner, one.name): one for one in usages}
-    wanted = list(calls)
+    every = list(calls)
     found = []
     for rule in rules:
         limit = rule.limit
         largest = max(
-            (amount(limit.resource, call) for call in wanted if concerns(rule, call)), default=None
+            (amount(limit.resource, call) for call in every if concerns(rule, call)), default=None
         )
         if largest is None:
             continue
