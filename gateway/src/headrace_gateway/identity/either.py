@@ -10,7 +10,7 @@ import jwt
 from headrace_gateway.errors import UnauthenticatedError
 from headrace_gateway.identity.api_keys import prefix_of
 from headrace_gateway.identity.caller import bearer
-from headrace_gateway.identity.oidc import TOKEN_LENGTH
+from headrace_gateway.identity.verified import TOKEN_LENGTH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,16 +7,15 @@ cannot be verified now is refused now.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import jwt
 
 from headrace_gateway.errors import UnauthenticatedError, UnavailableError
-from headrace_gateway.identity.caller import SCOPES, Caller, bearer
+from headrace_gateway.identity.caller import SCOPES, Caller
 from headrace_gateway.identity.keys import KeyRing, KeysUnavailableError, header_of
+from headrace_gateway.identity.verified import LEEWAY_SECONDS, Verified
 from headrace_gateway.pools import Kept
 
 if TYPE_CHECKING:
@@ -25,11 +24,7 @@ if TYPE_CHECKING:
     from headrace_gateway.clock import Clock
     from headrace_gateway.identity.issuers import TrustedIssuer
 
-LEEWAY_SECONDS: Final = 60.0
-VERIFIED_SECONDS: Final = 60.0
 TENANT_SECONDS: Final = 4.0
-TOKENS_KEPT: Final = 20_000
-TOKEN_LENGTH: Final = 8192
 SUBJECT_LENGTH: Final = 1024
 _TENANT: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _PUBLIC: Final = frozenset({"RSA", "EC", "OKP"})
@@ -53,34 +48,17 @@ class OidcIdentity:
     ) -> None:
         self._trusted = trusted
         self._ring = KeyRing(fetch, clock.monotonic)
-        self._clock = clock
         self._ledger = tenants
         self._tenants: Kept[str, str] = Kept(self._known_tenant, TENANT_SECONDS, clock.monotonic)
-        self._verified: OrderedDict[bytes, tuple[float, dict[str, Any]]] = OrderedDict()
+        self._verified = Verified(self._verify, expiry, clock)
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
-        token = bearer(headers) or ""
-        if not 0 < len(token) <= TOKEN_LENGTH:
-            raise UnauthenticatedError
-        claims = await self._claims(token)
+        claims = await self._verified.claims(headers)
         tenant = tenant_in(claims, self._trusted)
         if tenant is None or await self._tenants.get(tenant) is None:
             raise UnauthenticatedError
         subject = f"oidc:{self._trusted.issuer}#{claims['sub']}"
         return Caller(subject, tenant, scopes_in(claims, self._trusted))
-
-    async def _claims(self, token: str) -> dict[str, Any]:
-        """Return what a token says, from memory for a minute at most and never past its expiry."""
-        digest = hashlib.sha256(token.encode()).digest()
-        known = self._verified.get(digest)
-        now = self._clock.now().timestamp()
-        if known and now - known[0] < VERIFIED_SECONDS and now < known[1]["exp"]:
-            return known[1]
-        claims = await self._verify(token)
-        self._verified[digest] = (now, claims)
-        while len(self._verified) > TOKENS_KEPT:
-            self._verified.popitem(last=False)
-        return claims
 
     async def _verify(self, token: str) -> dict[str, Any]:
         header = header_of(token)
@@ -134,6 +112,12 @@ def may_verify(key: Mapping[str, Any], algorithm: str) -> bool:
         and key.get("use", "sig") == "sig"
         and key.get("alg", algorithm) == algorithm
     )
+
+
+def expiry(claims: dict[str, Any]) -> float:
+    """Return when a verified token ends; the verifier has made it a number."""
+    expires: float = claims["exp"]
+    return expires
 
 
 def tenant_in(claims: Mapping[str, Any], trusted: TrustedIssuer) -> str | None:

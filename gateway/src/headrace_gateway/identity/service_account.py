@@ -7,7 +7,6 @@ the pod still exists, and again whenever the keys cannot be had.
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -16,8 +15,9 @@ import jwt
 
 from headrace_contract.names import ADMIN_SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TOKEN_AUDIENCE
 from headrace_gateway.errors import UnauthenticatedError, UnavailableError
-from headrace_gateway.identity.caller import READ, SCOPES, SUBMIT, WORK, Account, Caller, bearer
+from headrace_gateway.identity.caller import READ, SCOPES, SUBMIT, WORK, Account, Caller
 from headrace_gateway.identity.cluster import ClusterUnavailableError
+from headrace_gateway.identity.verified import LEEWAY_SECONDS, Verified
 from headrace_gateway.pools import Kept
 
 if TYPE_CHECKING:
@@ -27,13 +27,9 @@ if TYPE_CHECKING:
     from headrace_gateway.identity.keys import ClusterKeys
     from headrace_gateway.pools import PoolBook
 
-LEEWAY_SECONDS: Final = 60.0
-VERIFIED_SECONDS: Final = 60.0
 TENANT_SECONDS: Final = 5.0
 PODS_KEPT: Final = 20_000
-TOKENS_KEPT: Final = 20_000
 ALGORITHMS: Final = ("RS256", "ES256", "ES384", "ES512")
-TOKEN_LENGTH: Final = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +60,13 @@ class ServiceAccountIdentity:
         self._keys = keys
         self._reviewer = reviewer
         self._pools = pools
-        self._clock = clock
         self._tenants: Kept[str, str] = Kept(tenants.tenant_of, TENANT_SECONDS, clock.monotonic)
-        self._verified: OrderedDict[bytes, tuple[float, Claims]] = OrderedDict()
+        self._verified = Verified(self._verify, lambda claims: claims.expires, clock)
         self._reviewed: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     async def authenticate(self, headers: Mapping[str, str]) -> Caller:
-        token = bearer(headers) or ""
-        if not 0 < len(token) <= TOKEN_LENGTH:
-            raise UnauthenticatedError
-        claims = await self._claims(token)
+        claims = await self._verified.claims(headers)
         return await self._caller(claims.account)
-
-    async def _claims(self, token: str) -> Claims:
-        digest = hashlib.sha256(token.encode()).digest()
-        known = self._verified.get(digest)
-        now = self._clock.now().timestamp()
-        if known and now - known[0] < VERIFIED_SECONDS and now < known[1].expires:
-            return known[1]
-        claims = await self._verify(token)
-        self._verified[digest] = (now, claims)
-        while len(self._verified) > TOKENS_KEPT:
-            self._verified.popitem(last=False)
-        return claims
 
     async def _verify(self, token: str) -> Claims:
         """Check signature, issuer, audience and time here; ask the cluster once per pod."""
