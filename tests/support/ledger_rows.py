@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import os
 import time
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,15 @@ from headrace_ledger.declared import (
     PoolRow,
     TenantRow,
 )
-from headrace_ledger.records import ClaimWish, Completion, Failure, LeaseRecord, Release, Submit
+from headrace_ledger.records import (
+    CallRecord,
+    ClaimWish,
+    Completion,
+    Failure,
+    LeaseRecord,
+    Release,
+    Submit,
+)
 from headrace_ledger.reservations import Draw, ParkMark, Reserve, Settlement
 
 _NUMBERS = itertools.count(1)
@@ -117,6 +126,31 @@ def failure(lease: LeaseRecord, action: str = "Retry", **changes: Any) -> Failur
         "it broke",
         action,
         0.5,
+    )
+    return dataclasses.replace(made, **changes)
+
+
+def call(lease: LeaseRecord, **changes: Any) -> CallRecord:
+    """A call of this lease that was answered."""
+    made = CallRecord(
+        id=uuid7(),
+        tenant=lease.tenant,
+        task=lease.task,
+        fence=lease.fence,
+        run=lease.run,
+        step=lease.step,
+        request_hash=b"hash",
+        idx=0,
+        provider="openai",
+        model="small",
+        status=200,
+        response=b'{"text": "hello"}',
+        streamed=False,
+        input_tokens=10,
+        output_tokens=3,
+        cost=Decimal("0.0000042"),
+        currency="USD",
+        duration_ms=120,
     )
     return dataclasses.replace(made, **changes)
 

@@ -15,7 +15,7 @@ from headrace_ledger.client import Ledger
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from headrace_ledger.declared import PipelineRow
+    from headrace_ledger.declared import LimitRow, PipelineRow
     from headrace_ledger.embedded import EmbeddedLedger
     from headrace_ledger.records import EventRecord, LeaseRecord, Submit
 
@@ -77,6 +77,14 @@ class House:
     async def lease(self, row: PipelineRow, pool: str = "default") -> LeaseRecord:
         [lease] = await self.claim(row, 1, pool)
         return lease
+
+    async def declare(self, *rows: LimitRow, owner: str = "tenant") -> dict[str, int]:
+        """Declare limits of the tenant; return their ids by name."""
+        await self.operator.put_limits(make.limits(self.tenant, *rows, owner=owner))
+        known = await self.gateway.limits_of(self.tenant)
+        return {
+            one.name: one.id for one in known if (one.tenant, one.owner) == (self.tenant, owner)
+        }
 
     async def states(self, run: Submit) -> dict[str, str]:
         record = await self.gateway.run(self.tenant, run.id)

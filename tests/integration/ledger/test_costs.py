@@ -13,7 +13,6 @@ import pytest
 import ledger_rows as make
 from headrace_ledger.costs import CostRecord
 from headrace_ledger.errors import LedgerError
-from headrace_ledger.records import CallRecord
 
 pytestmark = pytest.mark.postgres
 
@@ -22,30 +21,9 @@ TINY = Decimal("0.000000000000000001")
 
 
 def call(lease, **changes):
-    made = CallRecord(
-        id=make.uuid7(),
-        tenant=lease.tenant,
-        task=lease.task,
-        fence=lease.fence,
-        run=lease.run,
-        step=lease.step,
-        request_hash=b"hash",
-        idx=0,
-        provider="openai",
-        model="small",
-        status=200,
-        response=b"{}",
-        streamed=False,
-        input_tokens=10,
-        output_tokens=3,
-        cost=Decimal("0.1"),
-        currency="USD",
-        duration_ms=120,
-        cached_input_tokens=4,
-        reasoning_tokens=2,
-        price_version="spec",
-    )
-    return dataclasses.replace(made, **changes)
+    """A call whose tokens are of every kind, at a price of the spec."""
+    kinds = {"cached_input_tokens": 4, "reasoning_tokens": 2, "price_version": "spec"}
+    return make.call(lease, **{"cost": Decimal("0.1"), **kinds, **changes})
 
 
 async def started(house, row=None):

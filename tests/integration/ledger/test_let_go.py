@@ -12,13 +12,6 @@ from headrace_ledger.declared import LimitRow
 pytestmark = pytest.mark.postgres
 
 
-async def declared(house, *rows):
-    """Declare limits of the house's tenant; return their ids by name."""
-    await house.operator.put_limits(make.limits(house.tenant, *rows))
-    known = await house.gateway.limits_of(house.tenant)
-    return {one.name: one.id for one in known if one.tenant == house.tenant}
-
-
 async def parked(house, row, limit, amount):
     """Let a task run into a limit."""
     lease = await house.lease(row)
@@ -29,7 +22,7 @@ async def parked(house, row, limit, amount):
 
 
 async def test_regression_05_a_limit_lets_go_as_many_as_it_can_feed(house):
-    ids = await declared(house, LimitRow("tpm", "tokens", "1h", 100))
+    ids = await house.declare(LimitRow("tpm", "tokens", "1h", 100))
     row = await house.pipeline()
     for _ in range(5):
         await house.submit(row)
@@ -52,7 +45,7 @@ async def test_regression_05_a_limit_lets_go_as_many_as_it_can_feed(house):
 
 
 async def test_waiting_for_a_limit_of_ours_is_never_too_often(house):
-    ids = await declared(house, LimitRow("tpm", "tokens", "1h", 100))
+    ids = await house.declare(LimitRow("tpm", "tokens", "1h", 100))
     row = await house.pipeline()
     item = await house.submit(row)
     for _ in range(5):

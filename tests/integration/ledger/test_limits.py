@@ -19,13 +19,6 @@ pytestmark = pytest.mark.postgres
 RESERVED, BLOCKED = ReserveOutcome.RESERVED, ReserveOutcome.BLOCKED
 
 
-async def declared(house, *rows, owner="tenant"):
-    """Declare limits of the house's tenant; return what a call draws on them, by name."""
-    await house.operator.put_limits(make.limits(house.tenant, *rows, owner=owner))
-    known = await house.gateway.limits_of(house.tenant)
-    return {one.name: one.id for one in known if (one.tenant, one.owner) == (house.tenant, owner)}
-
-
 def draw(house, limit, amount, resource="tokens", **changes):
     return dataclasses.replace(Draw(house.tenant, limit, resource, amount), **changes)
 
@@ -36,7 +29,7 @@ async def used(house, name):
 
 
 async def test_a_call_is_reserved_at_its_estimate_and_settled_at_its_use(house):
-    ids = await declared(house, LimitRow("tpm", "tokens", "1m", 1000))
+    ids = await house.declare(LimitRow("tpm", "tokens", "1m", 1000))
     wish = make.reserve(house.tenant, draw(house, ids["tpm"], 700))
     assert (await house.gateway.reserve(wish)).outcome == RESERVED
     assert await used(house, "tpm") == (0, 700)
@@ -47,7 +40,7 @@ async def test_a_call_is_reserved_at_its_estimate_and_settled_at_its_use(house):
 
 
 async def test_over_a_limit_a_call_is_told_which_and_for_how_long(house):
-    ids = await declared(house, LimitRow("tpm", "tokens", "1m", 1000))
+    ids = await house.declare(LimitRow("tpm", "tokens", "1m", 1000))
     await house.gateway.reserve(make.reserve(house.tenant, draw(house, ids["tpm"], 800)))
     said = await house.gateway.reserve(make.reserve(house.tenant, draw(house, ids["tpm"], 300)))
     assert (said.outcome, said.limit_id, said.amount) == (BLOCKED, ids["tpm"], 300)
@@ -56,7 +49,7 @@ async def test_over_a_limit_a_call_is_told_which_and_for_how_long(house):
 
 
 async def test_regression_08_more_than_the_whole_limit_is_refused_at_once(house):
-    ids = await declared(house, LimitRow("tpm", "tokens", "1m", 1000))
+    ids = await house.declare(LimitRow("tpm", "tokens", "1m", 1000))
     said = await house.gateway.reserve(make.reserve(house.tenant, draw(house, ids["tpm"], 1001)))
     assert (said.outcome, said.limit_id) == (ReserveOutcome.TOO_LARGE, ids["tpm"])
 
@@ -64,7 +57,7 @@ async def test_regression_08_more_than_the_whole_limit_is_refused_at_once(house)
 @pytest.mark.parametrize("tight", ["a", "b"])
 async def test_regression_11_the_stricter_of_two_limits_wins(house, tight):
     rows = [LimitRow(n, "requests", "1m", 1 if n == tight else 100) for n in ("a", "b")]
-    ids = await declared(house, *rows)
+    ids = await house.declare(*rows)
     draws = [draw(house, ids[n], 1, "requests") for n in ("a", "b")]
     first, second = await house.gateway.reserve_many(
         [make.reserve(house.tenant, *draws) for _ in range(2)]
@@ -74,7 +67,7 @@ async def test_regression_11_the_stricter_of_two_limits_wins(house, tight):
 
 
 async def test_a_limit_in_shadow_mode_counts_and_says_what_it_would_have_blocked(house):
-    ids = await declared(house, LimitRow("tpm", "tokens", "1m", 100, enforced=False))
+    ids = await house.declare(LimitRow("tpm", "tokens", "1m", 100, enforced=False))
     outcomes = [
         await house.gateway.reserve(make.reserve(house.tenant, draw(house, ids["tpm"], 60)))
         for _ in range(3)
@@ -86,7 +79,7 @@ async def test_a_limit_in_shadow_mode_counts_and_says_what_it_would_have_blocked
 
 
 async def test_a_place_of_a_concurrency_limit_comes_back_with_the_end_of_the_call(house):
-    ids = await declared(house, LimitRow("at-once", "llmCalls", "None", 1))
+    ids = await house.declare(LimitRow("at-once", "llmCalls", "None", 1))
     wishes = [
         make.reserve(house.tenant, draw(house, ids["at-once"], 1, "llmCalls")) for _ in range(2)
     ]
@@ -96,7 +89,7 @@ async def test_a_place_of_a_concurrency_limit_comes_back_with_the_end_of_the_cal
 
 
 async def test_a_limit_per_run_is_that_run_s_alone_and_never_comes_back(house):
-    ids = await declared(house, LimitRow("maxTokens", "tokens", "Run", 100), owner="pipeline/x")
+    ids = await house.declare(LimitRow("maxTokens", "tokens", "Run", 100), owner="pipeline/x")
     one, other = make.uuid7(), make.uuid7()
     outcomes = [
         (await house.gateway.reserve(wish)).outcome
@@ -108,7 +101,7 @@ async def test_a_limit_per_run_is_that_run_s_alone_and_never_comes_back(house):
 
 async def test_money_is_counted_in_billionths_and_rounded_up(house):
     row = LimitRow("month", "cost", "CalendarMonth", 1_000_000_000, zone="Europe/Berlin")
-    ids = await declared(house, row)
+    ids = await house.declare(row)
     wish = make.reserve(house.tenant, draw(house, ids["month"], 400_000_000, "cost"))
     await house.gateway.reserve(wish)
     await house.gateway.settle(make.settlement(wish, cost=Decimal("0.0000000001")))
@@ -118,7 +111,7 @@ async def test_money_is_counted_in_billionths_and_rounded_up(house):
 
 
 async def test_the_same_reservation_again_is_the_same_one(house):
-    ids = await declared(house, LimitRow("rpm", "requests", "1m", 1))
+    ids = await house.declare(LimitRow("rpm", "requests", "1m", 1))
     wish = make.reserve(house.tenant, draw(house, ids["rpm"], 1, "requests"))
     outcomes = [(await house.gateway.reserve(wish)).outcome for _ in range(2)]
     assert (outcomes, await used(house, "rpm")) == ([RESERVED, RESERVED], (0, 1))
@@ -127,8 +120,8 @@ async def test_the_same_reservation_again_is_the_same_one(house):
 async def test_regression_10_four_gateways_racing_for_the_last_unit_never_exceed_it(
     house, ledger_server
 ):
-    ids = await declared(
-        house, LimitRow("rpm", "requests", "1h", 200), LimitRow("once", "llmCalls", "None", 150)
+    ids = await house.declare(
+        LimitRow("rpm", "requests", "1h", 200), LimitRow("once", "llmCalls", "None", 150)
     )
     gateways = [await Ledger.connect(ledger_server.gateway_url, role="gateway") for _ in range(4)]
     try:
@@ -158,7 +151,7 @@ async def test_regression_10_four_gateways_racing_for_the_last_unit_never_exceed
 
 
 async def test_use_leaves_a_sliding_window_a_sixtieth_late_at_most(house, admin):
-    ids = await declared(house, LimitRow("rpm", "requests", "1m", 2))
+    ids = await house.declare(LimitRow("rpm", "requests", "1m", 2))
     wishes = [make.reserve(house.tenant, draw(house, ids["rpm"], 1, "requests")) for _ in range(3)]
     await house.gateway.reserve_many(wishes)
     for seconds, want in ((58, BLOCKED), (4, RESERVED)):
@@ -170,7 +163,7 @@ async def test_use_leaves_a_sliding_window_a_sixtieth_late_at_most(house, admin)
 
 
 async def test_a_calendar_window_begins_anew_with_its_period(house, admin):
-    ids = await declared(house, LimitRow("day", "tokens", "CalendarDay", 100))
+    ids = await house.declare(LimitRow("day", "tokens", "CalendarDay", 100))
     first = make.reserve(house.tenant, draw(house, ids["day"], 100))
     blocked = make.reserve(house.tenant, draw(house, ids["day"], 1))
     said = await house.gateway.reserve_many([first, blocked])
@@ -214,8 +207,8 @@ async def test_a_period_ends_when_its_zone_says(admin, period, zone, at, end):
 
 
 async def test_what_a_dead_gateway_held_is_settled_at_the_estimate(house, admin):
-    ids = await declared(
-        house, LimitRow("tpm", "tokens", "1h", 1000), LimitRow("once", "llmCalls", "None", 5)
+    ids = await house.declare(
+        LimitRow("tpm", "tokens", "1h", 1000), LimitRow("once", "llmCalls", "None", 5)
     )
     wish = make.reserve(
         house.tenant,

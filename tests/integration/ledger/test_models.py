@@ -13,30 +13,6 @@ from headrace_ledger.records import CallRecord
 pytestmark = pytest.mark.postgres
 
 
-def call(lease, **changes):
-    made = CallRecord(
-        id=make.uuid7(),
-        tenant=lease.tenant,
-        task=lease.task,
-        fence=lease.fence,
-        run=lease.run,
-        step=lease.step,
-        request_hash=b"hash",
-        idx=0,
-        provider="openai",
-        model="small",
-        status=200,
-        response=b'{"text": "hello"}',
-        streamed=False,
-        input_tokens=10,
-        output_tokens=3,
-        cost=Decimal("0.0000042"),
-        currency="USD",
-        duration_ms=120,
-    )
-    return dataclasses.replace(made, **changes)
-
-
 async def started(house, **changes):
     row = await house.pipeline(**changes)
     item = await house.submit(row)
@@ -58,7 +34,7 @@ async def test_the_key_of_a_running_step_opens_its_lease_and_dies_with_it(house)
 
 async def test_a_recorded_call_is_given_again_after_a_loss_but_not_to_a_new_attempt(house):
     row, _, lease = await started(house)
-    assert await house.gateway.record_call(call(lease))
+    assert await house.gateway.record_call(make.call(lease))
     assert (await recalled(house, lease)).response == b'{"text": "hello"}'
     assert await recalled(house, lease, idx=1) is None
     await house.gateway.fail([make.failure(lease, "Resume", error_class="WorkerLost")])
@@ -71,14 +47,16 @@ async def test_a_recorded_call_is_given_again_after_a_loss_but_not_to_a_new_atte
 async def test_a_recorded_call_keeps_what_its_tokens_were_and_where_its_price_is_from(house):
     _, _, lease = await started(house)
     kinds = {"cached_input_tokens": 4, "reasoning_tokens": 2, "price_version": "spec"}
-    made = call(lease, **kinds, estimated=True)
+    made = make.call(lease, **kinds, estimated=True)
     assert await house.gateway.record_call(made)
     assert await recalled(house, lease) == made
 
 
 async def test_a_gateway_of_before_money_still_records_its_calls(house, ledger_server):
     _, _, lease = await started(house)
-    values = [getattr(call(lease), field.name) for field in dataclasses.fields(CallRecord)][:18]
+    values = [getattr(make.call(lease), field.name) for field in dataclasses.fields(CallRecord)][
+        :18
+    ]
     con = await asyncpg.connect(ledger_server.gateway_url)
     marks = ", ".join(f"${n}" for n in range(1, 19))
     assert await con.fetchval(f"SELECT headrace.record_call({marks})", *values)
@@ -88,7 +66,7 @@ async def test_a_gateway_of_before_money_still_records_its_calls(house, ledger_s
 
 async def test_a_call_under_a_stale_fence_is_spend_only(house):
     _, item, lease = await started(house)
-    assert not await house.gateway.record_call(call(lease, fence=lease.fence + 1))
+    assert not await house.gateway.record_call(make.call(lease, fence=lease.fence + 1))
     assert await recalled(house, lease) is None
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.input_tokens, run.output_tokens, run.cost, run.currency) == (
@@ -101,15 +79,15 @@ async def test_a_call_under_a_stale_fence_is_spend_only(house):
 
 async def test_a_failed_call_is_never_given_again(house):
     _, _, lease = await started(house)
-    assert await house.gateway.record_call(call(lease, status=500))
+    assert await house.gateway.record_call(make.call(lease, status=500))
     assert await recalled(house, lease) is None
-    assert await house.gateway.record_call(call(lease))
+    assert await house.gateway.record_call(make.call(lease))
     assert await recalled(house, lease) is not None
 
 
 async def test_the_same_call_recorded_twice_is_paid_once(house):
     _, item, lease = await started(house)
-    made = call(lease)
+    made = make.call(lease)
     for _ in range(2):
         assert await house.gateway.record_call(made)
     assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 10
@@ -118,7 +96,7 @@ async def test_the_same_call_recorded_twice_is_paid_once(house):
 async def test_equal_calls_that_two_gateways_number_alike_are_both_paid_and_both_kept(house):
     _, item, lease = await started(house)
     for said in (b"1", b"2", b"3"):
-        assert await house.gateway.record_call(call(lease, response=said))
+        assert await house.gateway.record_call(make.call(lease, response=said))
     assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 30
     kept = [await recalled(house, lease, idx=n) for n in range(4)]
     assert [record and record.response for record in kept] == [b"1", b"2", b"3", None]
@@ -126,7 +104,7 @@ async def test_equal_calls_that_two_gateways_number_alike_are_both_paid_and_both
 
 async def test_a_call_that_nobody_may_get_again_is_paid_once_too(house):
     _, item, lease = await started(house)
-    made = call(lease, fence=lease.fence + 1)
+    made = make.call(lease, fence=lease.fence + 1)
     for _ in range(2):
         assert not await house.gateway.record_call(made)
     assert (await house.gateway.run(house.tenant, item.id)).input_tokens == 10
@@ -134,8 +112,8 @@ async def test_a_call_that_nobody_may_get_again_is_paid_once_too(house):
 
 async def test_costs_of_two_currencies_do_not_add_up(house):
     _, item, lease = await started(house)
-    await house.gateway.record_call(call(lease))
-    await house.gateway.record_call(call(lease, idx=1, currency="EUR"))
+    await house.gateway.record_call(make.call(lease))
+    await house.gateway.record_call(make.call(lease, idx=1, currency="EUR"))
     run = await house.gateway.run(house.tenant, item.id)
     assert (run.input_tokens, run.cost, run.currency) == (20, None, None)
 
@@ -143,7 +121,7 @@ async def test_costs_of_two_currencies_do_not_add_up(house):
 async def test_a_recorded_call_is_progress_so_parks_count_anew(house, admin):
     row, item, lease = await started(house)
     for n in range(4):
-        assert await house.gateway.record_call(call(lease, idx=n))
+        assert await house.gateway.record_call(make.call(lease, idx=n))
         await house.gateway.park(make.mark(lease, 600.0))
         await house.gateway.complete([make.completion(lease)])
         assert await house.states(item) == {"only": "parked"}
