@@ -274,10 +274,9 @@ BOUNDS = (
     ),
     Case("a tier of another day", AGENT_PIPELINE, pipeline(tier="Sync"), "spec.tier"),
     Case("an endpoint by ftp", MODEL_PROVIDER, provider(endpoint="ftp://a"), "endpoint"),
-    Case("no tokens", AGENT_TENANT, _limited(tenant, limit=0), "limits[0].limit"),
+    Case("no tokens of all", MODEL_PROVIDER, _limited(provider, limit=0), "limits[0].limit"),
     Case("tokens a week", AGENT_TENANT, _limited(tenant, window="1w"), "limits[0].window"),
     Case("all of a budget, softly", AGENT_TENANT, _budget(softPercents=[100]), "softPercents"),
-    Case("no run at all", AGENT_TENANT, tenant(maxConcurrentRuns=0), "maxConcurrentRuns"),
     Case("a weight of nothing", AGENT_TENANT, tenant(weight=0), "weight"),
     Case("a run without tokens", AGENT_PIPELINE, _run(maxTokens=0), "maxTokens"),
     Case(

@@ -41,6 +41,7 @@ class Reason(StrEnum):
     SCALER_NOT_READY = "ScalerNotReady"
     SCALING_PAUSED = "ScalingPausedByUser"
     NO_SIGNAL_HOLDING = "NoSignalHolding"
+    WORKERS_CAPPED = "WorkersCapped"
     SCALED_TO_ZERO = "ScaledToZero"
     ACTIVE = "Active"
     WORKERS_STARTING = "WorkersStarting"
@@ -102,6 +103,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.SCALER_NOT_READY: "KEDA reports for two minutes that it cannot scale a pool.",
     Reason.SCALING_PAUSED: "Somebody paused KEDA on a pool by its annotation.",
     Reason.NO_SIGNAL_HOLDING: "KEDA cannot read the scale signal and holds the workers it has.",
+    Reason.WORKERS_CAPPED: "The tenant's limit of workers holds a pool back; it says how far.",
     Reason.SCALED_TO_ZERO: "There is no work, and no worker.",
     Reason.ACTIVE: "Workers are there for the work there is.",
     Reason.WORKERS_STARTING: "Workers were asked for and are not ready yet.",

@@ -13,6 +13,7 @@ from starlette.routing import Router
 
 from headrace_gateway.alive import live
 from headrace_gateway.counts import Counts
+from headrace_gateway.divider import Divider
 from headrace_gateway.edge.answers import json_answer
 from headrace_gateway.edge.guard import Guard
 from headrace_gateway.edge.route import route
@@ -115,9 +116,12 @@ class App:
         """Sweep, listen and watch while the block runs."""
         world = self.world
         sweeper = Sweeper(world.ledger, world.wakes, world.clock, world.metrics, world.options)
+        every = world.options.sweep_seconds
+        divider = Divider(world.ledger, world.pools, world.wakes, world.clock, every)
         works = [
             live(world.ledger),
             sweeper.run(),
+            divider.run(),
             listen(world.ledger, world.wakes),
             world.calls.watch(),
         ]

@@ -27,15 +27,25 @@ def load(counts: PoolCounts) -> int:
     return runnable + counts.running
 
 
+def active(counts: PoolCounts) -> bool:
+    """Say whether the pool should have a worker at all."""
+    return load(counts) > 0 and (counts.workers_granted != 0 or counts.running > 0)
+
+
 def metric(counts: PoolCounts, concurrency: int) -> float:
     """Return the value that the autoscaler divides by `concurrency`.
 
     When workers are full and more are wanted, the value exceeds what the autoscaler overlooks.
     As many as the running work fills are live for sure; more may be, and are then not full.
+    What the pool is granted of its tenant's workers is never exceeded, but by what it runs.
     """
     total = load(counts)
+    most = math.inf
+    if counts.workers_granted is not None:
+        most = max(counts.workers_granted * concurrency, counts.running)
+        total = min(total, int(most))
     live = math.ceil(counts.running / concurrency)
     wanted = math.ceil(total / concurrency)
     if live and wanted > live:
-        return max(float(total), live * concurrency * TOLERANCE + BEYOND)
+        return min(max(float(total), live * concurrency * TOLERANCE + BEYOND), most)
     return float(total)

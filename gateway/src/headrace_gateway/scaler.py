@@ -14,7 +14,7 @@ from headrace_gateway.externalscaler_pb2_grpc import (
     ExternalScalerServicer,
     add_ExternalScalerServicer_to_server,
 )
-from headrace_gateway.scale import load, metric
+from headrace_gateway.scale import active, metric
 from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Scaler(ExternalScalerServicer):
         self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
     ) -> pb.IsActiveResponse:
         pool = await self._pool(request, context)
-        return pb.IsActiveResponse(result=load(await self._count(pool, context)) > 0)
+        return pb.IsActiveResponse(result=active(await self._count(pool, context)))
 
     async def StreamIsActive(  # noqa: N802 -- KEDA's name
         self, request: pb.ScaledObjectRef, context: grpc.aio.ServicerContext
@@ -69,11 +69,11 @@ class Scaler(ExternalScalerServicer):
         try:
             while not self._wakes.stopping.is_set():
                 told.bell.clear()
-                active = load(await self._count(pool, context)) > 0
+                busy = active(await self._count(pool, context))
                 # `true` is said again at each look: KEDA acts on it, and may have missed one.
-                if active or told.active is not False:
-                    yield pb.IsActiveResponse(result=active)
-                told.active = active
+                if busy or told.active is not False:
+                    yield pb.IsActiveResponse(result=busy)
+                told.active = busy
                 await told.bell.wait()
         finally:
             self._close(pool.pool_id, told)
@@ -147,7 +147,7 @@ class Scaler(ExternalScalerServicer):
     def _compare(self, pool_id: int, counts: PoolCounts | None) -> None:
         """Ring for those whose answer is another one now, or has to be said again."""
         for told in self._streams.get(pool_id, ()):
-            if counts is None or load(counts) > 0 or told.active is not False:
+            if counts is None or active(counts) or told.active is not False:
                 told.bell.set()
 
     def _woken(self, pool_ids: Iterable[int] | None) -> None:

@@ -4,21 +4,40 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headrace_ledger.call import Verbs
-from headrace_ledger.declared import PipelineRecord, PoolCounts, PoolRecord, ProviderRow
+from headrace_ledger.call import Verbs, columns
+from headrace_ledger.declared import (
+    PipelineRecord,
+    PoolCounts,
+    PoolRecord,
+    ProviderRow,
+    WorkersLimit,
+)
 from headrace_ledger.records import Drift
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from headrace_ledger.declared import WorkersGrant
 
 
 class Counts(Verbs):
     """Look-ups and the scale signal; each is a definer function, known by name to a test."""
 
     async def counts(self, pool_ids: Sequence[int] | None = None) -> list[PoolCounts]:
-        """Return the kept counters of these pools, or of all."""
-        rows = await self._caller.rows("counts", None if pool_ids is None else list(pool_ids))
+        """Return the kept counters of these pools, or of all, and what bounds their workers."""
+        rows = await self._caller.rows("scale_signal", None if pool_ids is None else list(pool_ids))
         return [PoolCounts(*row) for row in rows]
+
+    async def workers_limited(self) -> list[WorkersLimit]:
+        """Return the tenants whose workers are limited, or were until now."""
+        rows = await self._caller.rows("workers_limited")
+        return [WorkersLimit(t, limited, most, tuple(pools)) for t, limited, most, pools in rows]
+
+    async def put_workers(self, tenant: str, grants: Sequence[WorkersGrant]) -> list[int]:
+        """Write how a tenant's workers are divided; return the pools for which that is news."""
+        rows = columns(grants, "pool_id", "asked", "share", "granted")
+        changed: list[int] = await self._caller.value("put_workers", tenant, *rows)
+        return changed
 
     async def audit(self) -> list[Drift]:
         """Count, and return the pools whose kept counters differ: none, ever."""

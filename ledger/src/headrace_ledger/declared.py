@@ -19,8 +19,6 @@ class TenantRow:
     stop_policy: str = "None"
     weight: int = 1
     """Share of what a limit lets go while several tenants wait for it."""
-    max_runs: int | None = None
-    """Most runs under way at once over all pipelines; the rest waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +28,7 @@ class LimitRow:
     name: str
     """Unique within its owner."""
     resource: str
-    """tokens, inputTokens, outputTokens, requests, llmCalls or cost."""
+    """tokens, inputTokens, outputTokens, requests, llmCalls, cost, runs or workers."""
     window: str
     """1s, 1m, 1h, 1d (sliding), CalendarDay, CalendarMonth, None (at once) or Run (of one run)."""
     capacity: int
@@ -226,6 +224,34 @@ class PoolCounts:
     held: bool
     let_go: int | None = None
     """While tasks of the pool wait for a limit: the runnable ones that the limits have let go."""
+    workers_asked: int | None = None
+    """While the tenant has a limit of workers: how many the pool's work would take."""
+    workers_granted: int | None = None
+    """While such a limit is enforced: how many of these there may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersLimit:
+    """A tenant with a limit of workers, and the pools among which they are divided."""
+
+    tenant: str
+    limited: bool
+    """False once the limit is gone, until that has been written."""
+    most: int | None
+    """None while no such limit is enforced."""
+    pool_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkersGrant:
+    """What a pool gets of its tenant's workers; None for what nobody limits."""
+
+    pool_id: int
+    asked: int | None
+    share: int | None
+    """How many of them may claim."""
+    granted: int | None
+    """How many the autoscaler is told of: a pool keeps what it runs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,11 @@ DEFINERS: Final = frozenset(
         "pipeline_uids",
         "pools",
         "provider",
+        "scale_signal",
         "sweep",
         "tenant_of",
         "tenants",
+        "workers_limited",
     }
 )
 """The SECURITY DEFINER functions: what has no single tenant. A test holds the catalogue to it."""

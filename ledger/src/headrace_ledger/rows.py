@@ -29,7 +29,6 @@ class Rows(Verbs):
             list(row.namespaces),
             row.stop_policy,
             row.weight,
-            row.max_runs,
         )
 
     async def delete_tenant(self, tenant: str, uid: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 
 import grpc
 import grpc.aio
@@ -13,31 +12,8 @@ import ledger_rows as make
 from gateway_relay import relayed
 from gateway_rows import row
 from gateway_scene import scene
-from headrace_gateway.externalscaler_pb2 import GetMetricsRequest, ScaledObjectRef
-from headrace_gateway.externalscaler_pb2_grpc import ExternalScalerStub
-from headrace_gateway.scaler import serve_scaler
-
-
-@asynccontextmanager
-async def asking(ledger_server, **how):
-    """Yield a scene and a client of its scaler."""
-    async with scene(ledger_server, [], **how) as door:
-        server, port = await serve_scaler(door.app.scaler, "127.0.0.1:0")
-        async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            yield door, ExternalScalerStub(channel)
-        door.app.stop()
-        await server.stop(1)
-
-
-def ref(door, **changes):
-    said = {"namespace": door.names.namespace, "pipeline": "draft", "pool": "main"}
-    fields = {"name": "scale-main", "namespace": door.names.namespace, **changes}
-    return ScaledObjectRef(scalerMetadata=said, **fields)
-
-
-async def value(stub, reference) -> float:
-    answer = await stub.GetMetrics(GetMetricsRequest(scaledObjectRef=reference))
-    return answer.metricValues[0].metricValueFloat
+from headrace_ledger.declared import TenantRow
+from scaler_scene import asking, ref, value
 
 
 async def test_an_empty_pool_is_inactive_and_asks_for_nothing(ledger_server):
@@ -88,18 +64,27 @@ async def test_a_pool_is_answered_to_its_own_scaled_object_alone(ledger_server, 
         assert refused.value.code() is grpc.StatusCode.NOT_FOUND
 
 
-async def test_held_work_starts_no_worker_and_running_work_keeps_its_own(ledger_server):
+HELD = {"the pipeline": True, "its tenant": False}
+
+
+@pytest.mark.parametrize("pipeline", HELD.values(), ids=HELD)
+async def test_held_work_starts_no_worker_and_running_work_keeps_its_own(ledger_server, pipeline):
     async with asking(ledger_server) as (door, stub):
         await door.run_id()
         await door.run_id()
         await door.claim("c-1")
-        await hold(door)
+        await (hold(door) if pipeline else hold_tenant(door))
         assert await value(stub, ref(door)) == 1
         assert (await stub.IsActive(ref(door))).result is True
 
 
-async def hold(door) -> None:
+async def hold_tenant(door) -> None:
+    name = door.names.tenant
+    row = TenantRow(name, f"uid-{name}", (door.names.namespace,), stop_policy="Hold")
+    await door.operator.put_tenant(row)
 
+
+async def hold(door) -> None:
     await door.operator.put_pipeline(row(door.pipeline, stop_policy="Hold"))
 
 

@@ -9,6 +9,7 @@ import asyncpg
 import pytest
 
 import ledger_rows as make
+from headrace_ledger.declared import LimitRow
 from headrace_ledger.embedded import EmbeddedLedger
 
 pytestmark = pytest.mark.postgres
@@ -139,8 +140,8 @@ BOUND = {"its pipeline has a limit": (1, None), "its tenant has a limit": (None,
 async def test_the_next_waiting_run_is_found_without_a_look_at_the_others(
     house, admin, ledger_server, of_pipeline, of_tenant
 ):
-    bound = dataclasses.replace(make.tenant(house.tenant), max_runs=of_tenant)
-    await house.operator.put_tenant(bound)
+    if of_tenant is not None:
+        await house.declare(LimitRow("runs", "runs", "None", of_tenant))
     row = await house.pipeline(max_concurrent_runs=of_pipeline)
     for _ in range(8):
         mixed = [make.submit(row, priority=("Low", "High")[n % 2]) for n in range(500)]

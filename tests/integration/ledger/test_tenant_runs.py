@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 
 import pytest
 import pytest_asyncio
 
 import ledger_rows as make
 from headrace_ledger.client import Ledger
+from headrace_ledger.declared import LimitRow
 
 pytestmark = pytest.mark.postgres
 
@@ -24,9 +24,8 @@ async def second(ledger_server):
 
 
 async def limit(house, most):
-    row = dataclasses.replace(make.tenant(house.tenant), max_runs=most)
-    await house.operator.put_tenant(row)
-    assert row in await house.operator.tenants()
+    rows = [] if most is None else [LimitRow("runs", "runs", "None", most)]
+    await house.declare(*rows)
 
 
 async def finish(house, row):

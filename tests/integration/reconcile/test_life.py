@@ -9,6 +9,7 @@ import pytest
 from headrace_contract.names import pipeline_name, pool_name
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import GoneError
+from headrace_operator.model.counted import Counted
 from headrace_operator.reconcile.resync import resync
 
 pytestmark = [pytest.mark.apiserver, pytest.mark.asyncio(loop_scope="module")]
@@ -203,7 +204,8 @@ async def test_no_object_carries_a_trace_of_the_framework(keda, place, op):
 
 async def test_counts_of_the_ledger_reach_the_status(keda, place, op, ledger):
     await place.settle(op)
-    ledger.counted[place.namespace, "essay"] = Backlog(runnable=3, running=1, parked=2, dead=0)
+    backlog = Backlog(runnable=3, running=1, parked=2, dead=0)
+    ledger.counted[place.namespace, "essay"] = Counted(backlog)
 
     async def counted() -> bool:
         backlog = (await op.get(place.pipeline_path))["status"].get("backlog")

@@ -7,10 +7,12 @@ from datetime import UTC, datetime
 import pytest
 
 import make
-from headrace_ledger.declared import LimitRow, LimitSet
+from headrace_contract.resources.agent_pipeline import Backlog
+from headrace_ledger.declared import LimitRow, LimitSet, PoolCounts
 from headrace_ledger.declared import Usage as UsageRow
 from headrace_operator.apply.ledger import LedgerRows
 from headrace_operator.apply.testing import MemoryLedger
+from headrace_operator.model.counted import Cap, Counted
 from headrace_operator.model.identity import Identity
 from headrace_operator.plan.prices import priced
 from limits_exam import BUDGETS, LIMITS, LimitsExam, put
@@ -40,6 +42,16 @@ class Opened:
 
     async def put_provider(self, row):
         self.providers.append(row)
+
+    async def counts(self):
+        held_back = {"held": False, "workers_asked": 6, "workers_granted": 2}
+        content = {"held": False, "workers_asked": 2, "workers_granted": 2}
+        looked_at = {"held": False, "workers_asked": 1}
+        return [
+            PoolCounts("acme", 1, "a", "essay", "main", 9, 2, 0, 0, 0.0, **held_back),
+            PoolCounts("acme", 2, "a", "essay", "side", 1, 1, 3, 0, 0.0, **content),
+            PoolCounts("acme", 3, "a", "other", "main", 1, 0, 0, 4, 0.0, **looked_at),
+        ]
 
     async def usage(self, tenant):
         at = datetime(2026, 2, 1, tzinfo=UTC)
@@ -76,9 +88,7 @@ async def test_the_same_limits_are_written_once_until_they_are_forgotten(rows, o
 
 async def test_limits_are_said_in_the_words_of_the_ledger(rows, opened):
     tenant = make.parsed_tenant(make.tenant())
-    plan = await put(
-        rows, tenant, limits=LIMITS[1:], budgets=BUDGETS, weight=5, maxConcurrentRuns=7
-    )
+    plan = await put(rows, tenant, limits=LIMITS[1:], budgets=BUDGETS, weight=5)
     [told] = opened.sets
     assert (told.tenant, told.owner, told.digest) == ("acme", "tenant", plan.digest)
     calls, money = told.limits
@@ -86,7 +96,16 @@ async def test_limits_are_said_in_the_words_of_the_ledger(rows, opened):
         "at-once", "llmCalls", "None", 4, enforced=False, spec=plan.limits[0].spec
     )
     assert (money.resource, money.zone) == ("cost", "Europe/Berlin")
-    assert (opened.tenants[-1].weight, opened.tenants[-1].max_runs) == (5, 7)
+    assert opened.tenants[-1].weight == 5
+
+
+async def test_counts_are_summed_by_pipeline_and_name_the_pools_that_are_held_back(rows):
+    assert await rows.counts() == {
+        ("a", "essay"): Counted(
+            Backlog(runnable=10, running=3, parked=3, dead=0), (Cap("main", 6, 2),)
+        ),
+        ("a", "other"): Counted(Backlog(runnable=1, dead=4)),
+    }
 
 
 async def test_usage_is_said_in_our_words(rows):

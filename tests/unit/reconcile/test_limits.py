@@ -5,9 +5,12 @@ from __future__ import annotations
 import pytest
 
 import make
+from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.apply.memory_ledger import Spent
 from headrace_operator.errors import LedgerUnavailableError
+from headrace_operator.model.counted import Cap, Counted
 from headrace_operator.reconcile import loops
+from headrace_operator.reconcile.gather import gather_pipeline
 from worlds import PIPELINE, PROVIDER, TENANT, globe, settled
 
 TPM = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
@@ -89,7 +92,7 @@ async def test_one_call_asks_for_all_providers_and_none_for_those_without_limits
     await one.settle()
     one.ledger.calls.clear()
     await loops.count(one.world)
-    assert one.ledger.calls == ["backlogs", "usage", "usage"]  # of 'acme' and of '_platform'
+    assert one.ledger.calls == ["counts", "usage", "usage"]  # of 'acme' and of '_platform'
 
 
 async def test_limits_that_somebody_removed_from_the_ledger_are_written_again():
@@ -139,7 +142,7 @@ async def test_limits_that_left_the_spec_leave_ledger_and_status():
     assert one.status(TENANT)["limits"] == []
     one.ledger.calls.clear()
     await loops.count(one.world)
-    assert one.ledger.calls == ["backlogs"]
+    assert one.ledger.calls == ["counts"]
 
 
 @pytest.mark.parametrize("key", [TENANT, PROVIDER], ids=["tenant", "provider"])
@@ -174,3 +177,14 @@ async def test_a_time_zone_that_is_none_is_refused_by_name():
     [accepted] = [c for c in one.status(TENANT)["conditions"] if c["type"] == "Accepted"]
     assert (accepted["status"], accepted["reason"]) == ("False", "InvalidSpec")
     assert accepted["message"].startswith("`spec.limits[0].timeZone` must be an IANA time zone")
+
+
+async def test_pools_that_a_limit_of_workers_holds_back_reach_the_next_pass():
+    one = await limited()
+    one.applies(make.pipeline())
+    await one.settle()
+    held_back = Cap("main", 9, 2)
+    one.ledger.counted = {("team-a", "essay"): Counted(Backlog(runnable=9), (held_back,))}
+    await loops.count(one.world)
+    assert one.world.queue.depth() == 1
+    assert gather_pipeline(PIPELINE, one.world).caps == (held_back,)

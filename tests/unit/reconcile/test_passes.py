@@ -7,6 +7,7 @@ import pytest
 import make
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import ConflictError, ForbiddenError, LedgerUnavailableError
+from headrace_operator.model.counted import Counted
 from headrace_operator.model.resource import Key
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.resync import prime, resync
@@ -133,14 +134,14 @@ async def test_one_poisoned_object_never_stops_the_others(caplog):
 
 async def test_counts_are_written_at_most_once_in_their_time():
     one = await settled()
-    one.ledger.counted = {("team-a", "essay"): Backlog(runnable=1)}
+    one.ledger.counted = {("team-a", "essay"): Counted(Backlog(runnable=1))}
     await loops.count(one.world)
     one.seconds = 6
     one.world.queue.add(PIPELINE)
     await one.settle()
     assert one.status()["backlog"]["runnable"] == 1
     before = list(one.cluster.writes)
-    one.ledger.counted = {("team-a", "essay"): Backlog(runnable=2)}
+    one.ledger.counted = {("team-a", "essay"): Counted(Backlog(runnable=2))}
     await loops.count(one.world)
     await one.settle()
     assert one.cluster.writes == before
@@ -154,7 +155,7 @@ async def test_counts_are_written_at_most_once_in_their_time():
 async def test_counts_that_cannot_be_read_are_not_taken_for_zero():
     one = await settled()
     one.seconds = 6
-    one.ledger.counted = {("team-a", "essay"): Backlog(running=3)}
+    one.ledger.counted = {("team-a", "essay"): Counted(Backlog(running=3))}
     await loops.count(one.world)
     await one.settle()
     one.ledger.away = LedgerUnavailableError("away")

@@ -9,15 +9,15 @@ import pytest
 
 from headrace_gateway.clock import Clock
 from headrace_gateway.counts import Counts
-from headrace_gateway.scale import load, metric
+from headrace_gateway.scale import active, load, metric
 from headrace_ledger.declared import PoolCounts
 from headrace_ledger.errors import LedgerUnavailableError
 
 
 def counts(
-    runnable: int = 0, running: int = 0, *, held: bool = False, let_go: int | None = None
+    runnable: int = 0, running: int = 0, *, held: bool = False, **more: int | None
 ) -> PoolCounts:
-    return PoolCounts("t", 1, "ns", "p", "main", runnable, running, 7, 3, 0.0, held, let_go)
+    return PoolCounts("t", 1, "ns", "p", "main", runnable, running, 7, 3, 0.0, held, **more)
 
 
 def replicas(live: int, value: float, target: int) -> int:
@@ -48,6 +48,27 @@ def test_load(given, want):
 def test_regression_05_a_backlog_that_waits_for_a_limit_asks_for_no_more_workers():
     assert replicas(2, metric(counts(10_000, 4, let_go=0), 2), 2) <= 3
     assert replicas(2, metric(counts(10_000, 4, let_go=4), 2), 2) == 4
+
+
+GRANTED = {
+    "less than its work": (counts(40, 2, workers_granted=3), 6.0, True),
+    "all of its work": (counts(3, 0, workers_granted=9), 3.0, True),
+    "nothing": (counts(40, workers_granted=0), 0.0, False),
+    "nothing more than it runs": (counts(40, 3, workers_granted=0), 3.0, True),
+    "no limit": (counts(40), 40.0, True),
+}
+
+
+@pytest.mark.parametrize(("given", "value", "some"), GRANTED.values(), ids=GRANTED)
+def test_what_a_pool_is_granted_bounds_what_it_asks_for(given, value, some):
+    assert (metric(given, 2), active(given)) == (value, some)
+
+
+@pytest.mark.parametrize("granted", [1, 2, 11, 21, 50])
+@pytest.mark.parametrize("live", [1, 5, 10, 20, 50])
+def test_the_autoscaler_makes_no_more_of_it_than_is_granted(live, granted):
+    given = counts(1000, live * 2, workers_granted=granted)
+    assert replicas(live, metric(given, 2), 2) <= max(live, granted)
 
 
 @pytest.mark.parametrize("target", [1, 2, 5])

@@ -10,6 +10,7 @@ import make
 from headrace_contract.reasons import MEANING, ConditionType, Reason
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import ForbiddenError, LedgerUnavailableError
+from headrace_operator.model.counted import Cap
 from headrace_operator.plan.judge import judge
 from headrace_operator.status.assess import assess, assess_deletion
 from headrace_operator.status.outcome import Blocked, Outcome
@@ -238,6 +239,20 @@ def test_counts_are_told_when_somebody_could_count():
     status = status_of(deployment(desired=3, ready=2), scaled(), backlog=Backlog(runnable=4))
     assert status["backlog"] == {"runnable": 4, "running": 0, "parked": 0, "dead": 0}
     assert status["workers"] == {"desired": 3, "ready": 2}
+
+
+def test_a_pool_that_a_limit_of_workers_holds_back_says_how_far():
+    two = {"name": "most", "resource": "workers", "limit": 2, "window": "None"}
+    tenant = make.parsed_tenant(make.tenant(limits=[{**two, "name": "trial", "limit": 9}, two]))
+    status = status_of(
+        deployment(desired=2, ready=2), scaled(), tenant=tenant, caps=(Cap("writers", 7, 2),)
+    )
+    assert conditions(status)["ScalerReady"] == ("True", "WorkersCapped")
+    assert conditions(status)["Ready"] == ("True", "Active")
+    [told] = [one for one in status["conditions"] if one["type"] == "ScalerReady"]
+    assert told["message"] == (
+        "By limit 'most' the tenant has 2 workers: pool 'writers' gets 2 of 7 for its work."
+    )
 
 
 def test_a_deletion_says_what_it_waits_for():

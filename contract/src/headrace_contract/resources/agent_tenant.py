@@ -70,11 +70,9 @@ class AgentTenantSpec(Spec):
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """Share of a provider's limits, beside other tenants that wait for them; 1 by default."""
     limits: TenantLimits = []
-    """How much the tenant may use in a time, over all of its pipelines; no limit when empty."""
+    """How much the tenant may use or have at once, in all of its pipelines; no limit when empty."""
     budgets: Budgets = []
     """How much the tenant may spend in a time; no budget when empty."""
-    max_concurrent_runs: Annotated[int, Field(ge=1, le=100000)] | None = None
-    """Most runs under way at once over all pipelines, others wait; no limit when absent."""
     stop_policy: StopPolicy = "None"
     """'Hold' starts no step of the tenant, 'HoldAndDrain' interrupts running steps too."""
     isolation: Isolation = Field(default_factory=Isolation)

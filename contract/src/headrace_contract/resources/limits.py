@@ -19,7 +19,10 @@ from headrace_contract.resources.base import (
     rules,
 )
 
-Resource = Literal["tokens", "inputTokens", "outputTokens", "requests", "llmCalls"]
+ProviderResource = Literal["tokens", "inputTokens", "outputTokens", "requests", "llmCalls"]
+Resource = Literal[
+    "tokens", "inputTokens", "outputTokens", "requests", "llmCalls", "runs", "workers"
+]
 Window = Literal["1s", "1m", "1h", "1d", "CalendarDay", "CalendarMonth", "None"]
 BudgetWindow = Literal["1d", "CalendarDay", "CalendarMonth"]
 OnExceed = Literal["Park", "Reject"]
@@ -28,7 +31,9 @@ TimeZone = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z][-A-Za-z0-9_+/]*$", min_length=1, max_length=64)
 ]
 # Fits into 64 bits beside all that is in flight, and into what JavaScript reads exactly.
-Amount = Annotated[int, Field(ge=1, le=1_000_000_000_000_000)]
+MOST_AMOUNT = 1_000_000_000_000_000
+Amount = Annotated[int, Field(ge=1, le=MOST_AMOUNT)]
+AmountOrNothing = Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
 PositiveMoney = Annotated[
     Money,
     Field(json_schema_extra=rules(rule("self.matches('[1-9]')", "the amount must be more than 0"))),
@@ -41,6 +46,25 @@ _ZONED = rule(
 _CONCURRENT = rule(
     "self.window != 'None' || self.resource == 'llmCalls'",
     "`window` must not be 'None' (how many at once) for anything but `resource: llmCalls`",
+)
+_OF_PLACES = "self.resource in ['runs', 'workers']"
+_TENANT_CONCURRENT = rule(
+    f"self.window != 'None' || self.resource == 'llmCalls' || {_OF_PLACES}",
+    "`window` must not be 'None' (how many at once) for anything but `resource: llmCalls`, `runs` "
+    "or `workers`",
+)
+_PLACES_AT_ONCE = rule(
+    f"self.window == 'None' || !({_OF_PLACES})",
+    "`window` must be 'None' (how many at once) for `resource: runs` or `workers`",
+)
+_PLACES_OF_ALL = rule(
+    f"!({_OF_PLACES}) || (self.onExceed == 'Park' && self.selector.models.size() == 0"
+    " && self.selector.classes.size() == 0 && self.selector.providers.size() == 0)",
+    "`selector` and `onExceed: Reject` must be left out for `resource: runs` or `workers`",
+)
+_PLACES_OR_SOME = rule(
+    f"{_OF_PLACES} ? self.limit <= 100000 : self.limit > 0",
+    "`limit` must be more than 0, or from 0 to 100000 for `resource: runs` or `workers`",
 )
 
 
@@ -61,20 +85,18 @@ class Selector(ProviderSelector):
 
 
 class Limit(Spec):
-    """How much of something may be used in a time; a provider's is shared by all tenants."""
-
-    model_config = ConfigDict(json_schema_extra=rules(_ZONED, _CONCURRENT))
+    """How much of something may be used in a time, or be there at once."""
 
     name: DnsLabel
     """Name of the limit, as messages and status call it."""
     resource: Resource
-    """What is counted: tokens of prompt and answer together or apart, requests, or model calls."""
-    limit: Amount
-    """How much may be used in one window; with `window: None`, how many calls at once."""
+    """What is counted: tokens together or apart, requests, model calls, or runs and workers."""
+    limit: AmountOrNothing
+    """How much may be used in one window; with `window: None`, how many there may be at once."""
     window: Window
     """
     '1s', '1m', '1h' and '1d' slide, 'CalendarDay' and 'CalendarMonth' begin anew at midnight of the
-    time zone, 'None' limits how many calls there are at once.
+    time zone, 'None' limits how many there are at once.
     """
     time_zone: TimeZone = "UTC"
     """Time zone of a calendar window by its IANA name, such as 'Europe/Berlin'; UTC by default."""
@@ -86,11 +108,28 @@ class Limit(Spec):
     """'Park' lets a step wait without a worker, 'Reject' fails it; 'Park' by default."""
 
 
+class ProviderLimit(Limit):
+    """How much of something all tenants together may use in a time."""
+
+    model_config = ConfigDict(json_schema_extra=rules(_ZONED, _CONCURRENT))
+
+    resource: ProviderResource
+    """What is counted: tokens of prompt and answer together or apart, requests, or model calls."""
+    limit: Amount
+    """How much may be used in one window; with `window: None`, how many calls at once."""
+
+
 class TenantLimit(Limit):
-    """How much of something a tenant may use in a time."""
+    """How much of something a tenant may use in a time, or have at once."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            _ZONED, _TENANT_CONCURRENT, _PLACES_AT_ONCE, _PLACES_OF_ALL, _PLACES_OR_SOME
+        )
+    )
 
     selector: Selector = Field(default_factory=Selector)
-    """Which calls count."""
+    """Which calls count; left out for runs and workers."""
 
 
 class Budget(Spec):
@@ -147,15 +186,15 @@ class LimitUsage(Spec):
     limit: Count
     """How much may be used, as the ledger enforces it."""
     used: Count
-    """What was used in this window."""
+    """What was used in this window; runs that are under way, workers that are asked for."""
     reserved: Count
     """What calls that are under way may still use, estimated."""
     available: Count
-    """What is left for new calls."""
+    """What is left for new calls, runs or workers."""
     shadowed: Count
-    """Calls that a limit in Shadow mode would have stopped."""
+    """Calls that a limit in Shadow mode would have stopped; runs or workers beyond it by now."""
     waiting: Count
-    """Steps that are parked for this limit."""
+    """Steps that are parked for this limit; runs or workers that wait for it."""
     resets_at: Instant | None = None
     """When the window begins anew, or something is available again; absent if nothing was used."""
 
@@ -180,7 +219,9 @@ class BudgetUsage(Spec):
 
 
 MOST_LIMITS = 32
-Limits = Annotated[list[Limit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))]
+Limits = Annotated[
+    list[ProviderLimit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
+]
 TenantLimits = Annotated[
     list[TenantLimit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
 ]

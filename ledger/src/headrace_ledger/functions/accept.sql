@@ -1,5 +1,5 @@
 -- Accept many runs: each is its row, its input, its first tasks and its first event, or nothing at all.
--- A run over `maxConcurrentRuns`, its pipeline's or its tenant's, is accepted too; its tasks stay `waiting`.
+-- A run over its pipeline's `maxConcurrentRuns`, or its tenant's limit of runs, is accepted too; its tasks stay `waiting`.
 -- Plain statements, one per table: a lone submit pays for no more than its rows, many share each statement.
 CREATE OR REPLACE FUNCTION headrace.accept(
   p_tenant text[], p_id uuid[], p_pipeline text[], p_digest text[], p_input text[], p_key text[],
@@ -36,10 +36,9 @@ BEGIN
     END IF;
     PERFORM set_config('headrace.tenant', v_tenant, true);
     SELECT l.id AS pipeline, w.id, w.all_steps, w.first_steps, w.first_pools, w.first_counts,
-           now() + make_interval(secs => w.run_seconds) AS due_at, (coalesce(l.max_concurrent_runs, t.max_runs) IS NULL)::int::smallint AS phase
+           now() + make_interval(secs => w.run_seconds) AS due_at, (coalesce(l.max_concurrent_runs, tenant_most(v_tenant, 'runs')) IS NULL)::int::smallint AS phase
     INTO v
     FROM pipelines l
-    LEFT JOIN tenants t ON t.tenant = v_tenant
     JOIN versions w ON w.tenant = v_tenant AND w.pipeline = l.id AND w.digest = p_digest[k] AND NOT w.retired
     WHERE l.tenant = v_tenant AND l.uid = p_pipeline[k] AND l.deleting_since IS NULL;
     v_left := v_all;

@@ -14,6 +14,7 @@ DECLARE
   k bigint;
   v_keys bytea[];
   v_ids uuid[];
+  v_room bigint;
 BEGIN
   IF cardinality(p_tenant) > 1 THEN
     v_order := ARRAY(SELECT i.n FROM unnest(p_tenant, p_pool, p_by) WITH ORDINALITY AS i (tenant, pool, who, n)
@@ -25,7 +26,8 @@ BEGIN
     v_ids := ARRAY(SELECT t.id FROM tasks t
                    WHERE t.key_hash = ANY (v_keys) AND t.state = 'leased' AND t.claimed_by = p_by[k] AND t.tenant = p_tenant[k]);
     IF v_ids = '{}' AND pool_hold(p_tenant[k], p_pool[k]) = 'None' THEN
-      v_ids := lease(p_tenant[k], p_pool[k], p_by[k], v_keys, string_to_array(p_types[k], ','));
+      v_room := claim_room(p_tenant[k], p_pool[k]);
+      v_ids := lease(p_tenant[k], p_pool[k], p_by[k], v_keys[1 : coalesce(v_room, cardinality(v_keys))], string_to_array(p_types[k], ','));
     END IF;
     IF v_ids <> '{}' THEN
       RETURN QUERY SELECT k, l.* FROM leases(p_tenant[k], v_ids) AS l;

@@ -180,7 +180,7 @@ BEGIN
           WHERE d.r = x.r AND p_next_key[d.n] IS NOT NULL AND ts.pool[d.t] = x.pool
             AND (p_types[d.n] = '' OR x.type = ANY (string_to_array(p_types[d.n], ',')))
           LIMIT 1;
-          IF m IS NOT NULL AND pool_hold(v_tenant, x.pool) = 'None' THEN
+          IF m IS NOT NULL AND pool_hold(v_tenant, x.pool) = 'None' AND coalesce(claim_room(v_tenant, x.pool) >= 0, true) THEN
             d_r[v_heir] := 0; -- one each
             v_carried := v_carried + 1;
             v_nexts[array_position(v_ns, m)] := x.id;

@@ -1,4 +1,4 @@
--- Admit waiting runs, in the order of claims, as far as `maxConcurrentRuns` of pipeline and tenant allow; return the
+-- Admit waiting runs, in the order of claims, as far as `maxConcurrentRuns` and the tenant's limit of runs allow; return the
 -- pools to wake. One transaction at a time per pipeline (per tenant, if that has a limit: then every pipeline of it
 -- may have the next one), or two ends of runs would both see one free place.
 CREATE OR REPLACE FUNCTION headrace.promote(p_tenant text, p_pipeline bigint) RETURNS bigint[]
@@ -17,7 +17,7 @@ BEGIN
   IF NOT FOUND THEN
     RETURN '{}';
   END IF;
-  SELECT t.max_runs INTO v_most FROM tenants t WHERE t.tenant = p_tenant;
+  v_most := tenant_most(p_tenant, 'runs');
   IF v_most IS NULL THEN
     PERFORM FROM runs r WHERE r.tenant = p_tenant AND r.pipeline = p_pipeline AND r.phase = 0 LIMIT 1;
     IF NOT FOUND THEN

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -18,11 +19,12 @@ from headrace_ledger.declared import (
     TenantRow,
 )
 from headrace_operator.apply.errors import ledger_errors
+from headrace_operator.model.counted import Cap, Counted
 from headrace_operator.model.usage import Usage
 from headrace_operator.plan.stamp import digest
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 
     from headrace_contract.priced import PricedProvider
     from headrace_ledger.client import Ledger
@@ -72,7 +74,6 @@ class LedgerRows:
             tuple(held),
             stop_policy=spec.stop_policy,
             weight=spec.weight,
-            max_runs=spec.max_concurrent_runs,
         )
         if self._written.get(uid) == (mark := digest(repr(row))):
             return
@@ -157,7 +158,7 @@ class LedgerRows:
         async with self._door() as ledger:
             return {(one.name, one.uid) for one in await ledger.providers()}
 
-    async def backlogs(self) -> dict[tuple[str, str], Backlog]:
+    async def counts(self) -> dict[tuple[str, str], Counted]:
         """Count the tasks of every pipeline, by (namespace, name), in one call."""
         async with self._door() as ledger:
             return _summed(await ledger.counts())
@@ -236,18 +237,28 @@ def limit_set(plan: LimitsPlan) -> LimitSet:
     return LimitSet(plan.tenant, plan.owner, plan.digest, rows)
 
 
-def _summed(counts: Sequence[PoolCounts]) -> dict[tuple[str, str], Backlog]:
-    sums: dict[tuple[str, str], tuple[int, int, int, int]] = {}
+def _summed(counts: Iterable[PoolCounts]) -> dict[tuple[str, str], Counted]:
+    pools: defaultdict[tuple[str, str], list[PoolCounts]] = defaultdict(list)
     for one in counts:
-        key = one.namespace, one.pipeline
-        had = sums.get(key, (0, 0, 0, 0))
-        sums[key] = (
-            had[0] + max(0, one.runnable),
-            had[1] + max(0, one.running),
-            had[2] + max(0, one.parked),
-            had[3] + max(0, one.dead),
-        )
-    return {
-        key: Backlog(runnable=each[0], running=each[1], parked=each[2], dead=each[3])
-        for key, each in sums.items()
-    }
+        pools[one.namespace, one.pipeline].append(one)
+    return {key: Counted(_backlog(each), _caps(each)) for key, each in pools.items()}
+
+
+def _backlog(pools: Sequence[PoolCounts]) -> Backlog:
+    return Backlog(
+        runnable=sum(max(0, one.runnable) for one in pools),
+        running=sum(max(0, one.running) for one in pools),
+        parked=sum(max(0, one.parked) for one in pools),
+        dead=sum(max(0, one.dead) for one in pools),
+    )
+
+
+def _caps(pools: Sequence[PoolCounts]) -> tuple[Cap, ...]:
+    """Find the pools that are held back; one of a tenant without such a limit asks for none."""
+    return tuple(
+        Cap(one.pool, one.workers_asked, one.workers_granted)
+        for one in pools
+        if one.workers_asked is not None
+        and one.workers_granted is not None
+        and one.workers_granted < one.workers_asked
+    )

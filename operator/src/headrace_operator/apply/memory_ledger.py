@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from headrace_contract.priced import PricedProvider
-    from headrace_contract.resources.agent_pipeline import Backlog
     from headrace_operator.errors import ReconcileError
+    from headrace_operator.model.counted import Counted
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.plan.build import LedgerPlan
@@ -46,7 +46,7 @@ class MemoryLedger:
         """By tenant and owner; a set without limits is not there, as in the ledger."""
         self.spent: dict[tuple[str, str, str], Spent] = {}
         """By tenant, owner and name of the limit."""
-        self.counted: dict[tuple[str, str], Backlog] = {}
+        self.counted: dict[tuple[str, str], Counted] = {}
         self.remaining: dict[str, tuple[int, int]] = {}
         self.draining_pools: dict[tuple[str, str], set[str]] = {}
         self.away: ReconcileError | None = None
@@ -112,8 +112,8 @@ class MemoryLedger:
         self._call("providers")
         return {(name, uid) for uid, name in self.provider_rows.items()}
 
-    async def backlogs(self) -> dict[tuple[str, str], Backlog]:
-        self._call("backlogs")
+    async def counts(self) -> dict[tuple[str, str], Counted]:
+        self._call("counts")
         return dict(self.counted)
 
     async def draining(self, namespace: str, pipeline: str) -> set[str]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from headrace_contract.resources.agent_tenant import AgentTenantSpec
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_contract.resources.overrides import EffectiveValue
+    from headrace_operator.model.counted import Cap
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.model.usage import Usage
@@ -33,6 +34,8 @@ class PipelineSeen:
     keda: bool
     backlog: Backlog | None
     """None while nobody could count."""
+    caps: tuple[Cap, ...] = ()
+    """Pools that may not have the workers that their work would take."""
     children: tuple[Mapping[str, Any], ...] = ()
     effective: tuple[EffectiveValue, ...] = ()
     """What in the spec is not the pipeline's own."""

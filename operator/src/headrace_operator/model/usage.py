@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """How one limit stands; a cost in billionths of its currency, the rest in tokens or calls."""
+    """How one limit stands; a cost in billionths of its currency, the rest as it is."""
 
     owner: str
     name: str
@@ -35,6 +35,8 @@ class Usage:
     @property
     def percent(self) -> int:
         """Say how much of it is gone, calls that are under way included."""
+        if self.capacity == 0:  # it admits nothing: that is full once somebody waits
+            return 100 if self.used or self.waiting else 0
         return 100 * (self.used + self.reserved) // self.capacity
 
 

@@ -29,7 +29,7 @@ OF_RUN: Final = "perRun."
 
 @dataclass(frozen=True, slots=True)
 class LimitPlan:
-    """One limit; a cost in billionths of its currency, everything else in tokens or calls."""
+    """One limit; a cost in billionths of its currency, everything else in what it counts."""
 
     name: str
     resource: str

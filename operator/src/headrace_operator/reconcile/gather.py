@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from headrace_contract.effective import effective
 from headrace_contract.resources.agent_pipeline import Backlog
+from headrace_operator.model.counted import Counted
 from headrace_operator.model.identity import Identity
 from headrace_operator.model.parse import (
     judge_pipeline,
@@ -38,6 +39,7 @@ def gather_pipeline(key: Key, world: World) -> PipelineSeen | None:
     tenant = _tenant(own, identity, world)
     force = effective(own, tenant.spec) if own and tenant else None
     spec = force.spec if force else own
+    counted = _counted(identity, world)
     return PipelineSeen(
         identity=identity,
         status=body.get("status") or {},
@@ -46,7 +48,8 @@ def gather_pipeline(key: Key, world: World) -> PipelineSeen | None:
         tenant=tenant,
         providers=_providers(spec, world),
         keda=world.board.keda,
-        backlog=_backlog(identity, world),
+        backlog=counted.backlog if counted else None,
+        caps=counted.caps if counted else (),
         children=tuple(world.cache.children(key)),
         effective=force.given if force else (),
     )
@@ -169,8 +172,8 @@ def _offer(entry: Entry, world: World) -> ModelProviderSpec | None:
     return kept[1]
 
 
-def _backlog(identity: Identity, world: World) -> Backlog | None:
-    counted = world.board.backlogs
-    if counted is None:
+def _counted(identity: Identity, world: World) -> Counted | None:
+    counts = world.board.counts
+    if counts is None:
         return None
-    return counted.get((identity.namespace or "", identity.name), Backlog())
+    return counts.get((identity.namespace or "", identity.name), Counted(Backlog()))

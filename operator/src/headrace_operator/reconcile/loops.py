@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.errors import GoneError, ReconcileError
+from headrace_operator.model.counted import Counted
 from headrace_operator.model.resource import PIPELINES, SCALED_OBJECTS, Key
 from headrace_operator.reconcile.measure import measure
 from headrace_operator.reconcile.resync import compare_objects, resync
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 JITTER: Final = 0.1
-NO_TASKS: Final = Backlog()
+NO_TASKS: Final = Counted(Backlog())
 
 
 async def work(world: World, leadership: Leadership) -> None:
@@ -87,12 +88,12 @@ async def count(world: World) -> None:
 async def count_tasks(world: World) -> None:
     """Count the tasks of all pipelines in one call."""
     if not world.cache.count(PIPELINES.kind):
-        world.board.backlogs = {}  # who comes next has no tasks yet
+        world.board.counts = {}  # who comes next has no tasks yet
         return
-    counted = await world.ledger.backlogs()
-    before = world.board.backlogs or {}
-    first = world.board.backlogs is None
-    world.board.backlogs = counted
+    counted = await world.ledger.counts()
+    before = world.board.counts or {}
+    first = world.board.counts is None
+    world.board.counts = counted
     for place in counted.keys() | before.keys():
         if first or counted.get(place, NO_TASKS) != before.get(place, NO_TASKS):
             key = Key(PIPELINES.kind, *place)

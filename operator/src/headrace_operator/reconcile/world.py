@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from headrace_contract.priced import PricedProvider
     from headrace_contract.problem import Problem
-    from headrace_contract.resources.agent_pipeline import Backlog
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_operator.metrics import Metrics
+    from headrace_operator.model.counted import Counted
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Key, Resource
     from headrace_operator.model.tenancy import Tenant
@@ -49,7 +49,7 @@ class Ledger(Rows, Protocol):
     async def pipelines(self) -> set[tuple[str, str]]: ...
     async def tenants(self) -> set[tuple[str, str]]: ...
     async def providers(self) -> set[tuple[str, str]]: ...
-    async def backlogs(self) -> dict[tuple[str, str], Backlog]: ...
+    async def counts(self) -> dict[tuple[str, str], Counted]: ...
     async def usage(self, tenant: str) -> list[Usage]: ...
     async def draining(self, namespace: str, pipeline: str) -> set[str]: ...
     def forget(self, uid: str) -> None: ...
@@ -68,7 +68,7 @@ class Board:
     """What loops find out and passes read; each field has one writer."""
 
     keda: bool = False
-    backlogs: dict[tuple[str, str], Backlog] | None = None
+    counts: dict[tuple[str, str], Counted] | None = None
     """None until they could be counted once."""
     usages: dict[Key, tuple[Usage, ...]] = field(default_factory=dict)
     """How the limits of a tenant or provider last stood, where they declare any (`measure`)."""

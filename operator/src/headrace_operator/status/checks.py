@@ -55,12 +55,32 @@ def scaler_ready(
     late = [scaler for scaler in scalers if scaler.ready != "True"]
     if late:
         return _not_ready(late, condition(seen.status, kind), now)
+    return _scaling(seen, scalers, workers)
+
+
+def _scaling(
+    seen: PipelineSeen, scalers: tuple[Scaler, ...], workers: tuple[Workers, ...]
+) -> Verdict:
+    """Say how KEDA scales, now that it does."""
+    kind = ConditionType.SCALER_READY
     running = {one.pool for one in workers if one.desired > 0}
     blind = [one.pool for one in scalers if one.fallback and one.pool in running]
     if blind:
         message = f"KEDA cannot read the signal of {_named(blind)} and holds the workers it has."
         return Verdict(kind, "False", Reason.NO_SIGNAL_HOLDING, message)
+    if seen.caps:
+        return Verdict(kind, "True", Reason.WORKERS_CAPPED, _capped(seen))
     return Verdict(kind, "True", Reason.SCALER_READY, "KEDA scales every pool.")
+
+
+def _capped(seen: PipelineSeen) -> str:
+    """Tell what pools get, and of which limit: the strictest that is in force."""
+    told = [f"pool '{one.pool}' gets {one.granted} of {one.wanted}" for one in seen.caps]
+    limits = seen.tenant.spec.limits if seen.tenant else []
+    ours = [one for one in limits if one.resource == "workers" and one.mode == "Enforce"]
+    least = min(ours, key=lambda one: one.limit, default=None)
+    most = f"By limit '{least.name}' the tenant has {least.limit} workers" if least else "So far"
+    return f"{most}: {', '.join(told)} for its work."
 
 
 def _not_ready(late: list[Scaler], before: Mapping[str, Any] | None, now: datetime) -> Verdict:
@@ -91,7 +111,7 @@ def workers_available(workers: tuple[Workers, ...], kubelet: str | None) -> Verd
         message = f"Workers of {_named(waiting)} were asked for and are not ready yet."
         return Verdict(kind, "False", Reason.WORKERS_STARTING, message)
     if not any(one.desired for one in workers):
-        return Verdict(kind, "True", Reason.SCALED_TO_ZERO, "There is no work, and no worker.")
+        return Verdict(kind, "True", Reason.SCALED_TO_ZERO, "No worker is asked for.")
     return Verdict(kind, "True", Reason.ACTIVE, "Every pool that should have workers has some.")
 
 

@@ -1,0 +1,27 @@
+"""What the ledger counts of a pipeline, in our words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from headrace_contract.resources.agent_pipeline import Backlog
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """A pool that its tenant's limit of workers holds back."""
+
+    pool: str
+    wanted: int
+    """Workers that its work would take."""
+    granted: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """The tasks of a pipeline, and the pools that are held back."""
+
+    backlog: Backlog
+    caps: tuple[Cap, ...] = ()
