@@ -44,13 +44,21 @@ def test_a_rate_limited_backlog_starts_no_more_workers_than_its_tokens_feed(stag
     stage.apply_pipeline("fed", llm("think"), pool=pool)
     door = stage.door()
     runs = [stage.submit(door, "fed") for _ in range(20)]
-    wait("three had their turn, the rest is parked", lambda: parked(stage, door, runs) == 17, 30)
+    peak = 0
+
+    def three_had_their_turn() -> bool:
+        nonlocal peak
+        peak = max(peak, *stage.workers("fed"))
+        return parked(stage, door, runs) == 17
+
+    wait("three had their turn, the rest is parked", three_had_their_turn, 45)
+    print(f"workers for a fresh backlog under three calls a minute: {peak}")
+    assert peak == 1
+    wait("the pipeline says what holds it back", lambda: capped(stage), 20)
     wait("the backlog is told as parked", lambda: backlog(stage).get("parked", 0) >= 14, 20)
     took = wait("the parked hold no worker", lambda: stage.workers("fed") == (0, 0), 60)
     print(f"no worker {took:.1f} s later, with {parked(stage, door, runs)} parked")
     assert parked(stage, door, runs) > 0
-
-    peak = 0
 
     def fed_again() -> bool:
         nonlocal peak
@@ -59,7 +67,7 @@ def test_a_rate_limited_backlog_starts_no_more_workers_than_its_tokens_feed(stag
 
     wait("the next minute has fed three more", fed_again, 90)
     print(f"workers for three calls a minute: {peak}")
-    assert peak <= 3
+    assert peak == 1
 
     stage.apply_tenant()
     for run in runs:
@@ -111,6 +119,12 @@ def within_budget(stage) -> str:
 
 def parked(stage, door, runs) -> int:
     return states(stage, door, runs, "fed")["parked"]
+
+
+def capped(stage) -> bool:
+    found = stage.condition("fed", "ScalerReady")
+    told = "may have 1 of the 4 workers that its work would take, by limit 'rpm'"
+    return found.get("reason") == "CappedByTokenRate" and told in found["message"]
 
 
 def backlog(stage) -> dict:

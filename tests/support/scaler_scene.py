@@ -15,7 +15,7 @@ from headrace_gateway.scaler import serve_scaler
 @asynccontextmanager
 async def asking(ledger_server, **how):
     """Yield a scene and a client of its scaler."""
-    async with scene(ledger_server, [], **how) as door:
+    async with scene(ledger_server, how.pop("providers", []), **how) as door:
         server, port = await serve_scaler(door.app.scaler, "127.0.0.1:0")
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
             yield door, ExternalScalerStub(channel)

@@ -42,6 +42,7 @@ class Reason(StrEnum):
     SCALING_PAUSED = "ScalingPausedByUser"
     NO_SIGNAL_HOLDING = "NoSignalHolding"
     WORKERS_CAPPED = "WorkersCapped"
+    CAPPED_BY_TOKEN_RATE = "CappedByTokenRate"  # noqa: S105 -- a reason, not a password
     SCALED_TO_ZERO = "ScaledToZero"
     ACTIVE = "Active"
     WORKERS_STARTING = "WorkersStarting"
@@ -104,6 +105,7 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.SCALING_PAUSED: "Somebody paused KEDA on a pool by its annotation.",
     Reason.NO_SIGNAL_HOLDING: "KEDA cannot read the scale signal and holds the workers it has.",
     Reason.WORKERS_CAPPED: "The tenant's limit of workers holds a pool back; it says how far.",
+    Reason.CAPPED_BY_TOKEN_RATE: "A pool gets the workers that its limits of calls can feed.",
     Reason.SCALED_TO_ZERO: "There is no work, and no worker.",
     Reason.ACTIVE: "Workers are there for the work there is.",
     Reason.WORKERS_STARTING: "Workers were asked for and are not ready yet.",

@@ -17,6 +17,7 @@ from headrace_gateway.divider import Divider
 from headrace_gateway.edge.answers import json_answer
 from headrace_gateway.edge.guard import Guard
 from headrace_gateway.edge.route import route
+from headrace_gateway.feeding import Feeding
 from headrace_gateway.health import Health
 from headrace_gateway.identity.key_routes import KeyRoutes
 from headrace_gateway.listener import listen
@@ -85,7 +86,7 @@ class App:
         )
         wakes.on_runs(self.world.calls.happened)
         counts = Counts(gateway.ledger, gateway.clock, gateway.options.counts_seconds)
-        self.scaler = Scaler(self.world.pools, counts, wakes)
+        self.scaler = Scaler(self.world, counts, Feeding(self.world))
         self._key_use = gateway.key_use
         self.health = Health(self.world, counts)
         self.routes = [

@@ -32,6 +32,8 @@ def ask(counts: PoolCounts, pool: PoolRecord) -> Ask:
     slots = pool.concurrency_per_worker
     running = math.ceil(max(counts.running, 0) / slots)
     wanted = min(math.ceil(max(load(counts), 0) / slots), pool.max_replicas)
+    if counts.workers_fed is not None:
+        wanted = min(wanted, counts.workers_fed)
     return Ask(counts.pool_id, running, max(running, wanted))
 
 

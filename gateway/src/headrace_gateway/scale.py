@@ -27,9 +27,15 @@ def load(counts: PoolCounts) -> int:
     return runnable + counts.running
 
 
+def most_workers(counts: PoolCounts) -> float:
+    """Return what the tenant grants and the limits feed, whichever is less; infinity for all."""
+    known = (counts.workers_granted, counts.workers_fed)
+    return min((each for each in known if each is not None), default=math.inf)
+
+
 def active(counts: PoolCounts) -> bool:
     """Say whether the pool should have a worker at all."""
-    return load(counts) > 0 and (counts.workers_granted != 0 or counts.running > 0)
+    return load(counts) > 0 and (most_workers(counts) > 0 or counts.running > 0)
 
 
 def metric(counts: PoolCounts, concurrency: int) -> float:
@@ -37,13 +43,10 @@ def metric(counts: PoolCounts, concurrency: int) -> float:
 
     When workers are full and more are wanted, the value exceeds what the autoscaler overlooks.
     As many as the running work fills are live for sure; more may be, and are then not full.
-    What the pool is granted of its tenant's workers is never exceeded, but by what it runs.
+    What the pool may have is never exceeded, but by what it runs.
     """
-    total = load(counts)
-    most = math.inf
-    if counts.workers_granted is not None:
-        most = max(counts.workers_granted * concurrency, counts.running)
-        total = min(total, int(most))
+    most = max(most_workers(counts) * concurrency, counts.running)
+    total = min(load(counts), most)
     live = math.ceil(counts.running / concurrency)
     wanted = math.ceil(total / concurrency)
     if live and wanted > live:

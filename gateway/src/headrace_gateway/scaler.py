@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import grpc
@@ -14,15 +15,15 @@ from headrace_gateway.externalscaler_pb2_grpc import (
     ExternalScalerServicer,
     add_ExternalScalerServicer_to_server,
 )
-from headrace_gateway.scale import active, metric
+from headrace_gateway.scale import active, load, metric
 from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
     from headrace_gateway.counts import Counts
-    from headrace_gateway.pools import PoolBook
-    from headrace_gateway.wake import Wakes
+    from headrace_gateway.feeding import Feeding
+    from headrace_gateway.world import World
     from headrace_ledger.declared import PoolCounts, PoolRecord
 
 METRIC: Final = "headrace-tasks"
@@ -45,9 +46,12 @@ class Told:
 class Scaler(ExternalScalerServicer):
     """Pushes `true` when a pool becomes runnable; says `unavailable`, never zero, when blind."""
 
-    def __init__(self, pools: PoolBook, counts: Counts, wakes: Wakes) -> None:
-        self._pools = pools
+    def __init__(self, world: World, counts: Counts, feeding: Feeding) -> None:
+        wakes = world.wakes
+        self._pools = world.pools
+        self._ledger = world.ledger
         self._counts = counts
+        self._feeding = feeding
         self._wakes = wakes
         self._streams: dict[int, set[Told]] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -110,13 +114,25 @@ class Scaler(ExternalScalerServicer):
         return pool
 
     async def _count(self, pool: PoolRecord, context: grpc.aio.ServicerContext) -> PoolCounts:
+        """Count, and look what the pool's limits can feed, before the first worker is started."""
         try:
             counts = await self._counts.of(pool.pool_id)
+            if counts is not None and load(counts) > counts.running:
+                counts = await self._fed(pool, counts)
         except (LedgerError, UnavailableError):
             await blind(context)
         if counts is None:  # a pool without counts is not known to be empty
             await blind(context)
         return counts
+
+    async def _fed(self, pool: PoolRecord, counts: PoolCounts) -> PoolCounts:
+        """Look now, and keep what was found for people and for the division of workers."""
+        feed = await self._feeding.of(pool)
+        workers, by = (feed.workers, feed.by) if feed else (None, None)
+        if (workers, by) == (counts.workers_fed, counts.workers_fed_by):
+            return counts
+        await self._ledger.put_feed(pool.tenant, pool.pool_id, workers, by)
+        return replace(counts, workers_fed=workers, workers_fed_by=by)
 
     def _open(self, pool_id: int, told: Told) -> None:
         self._streams.setdefault(pool_id, set()).add(told)
@@ -147,7 +163,7 @@ class Scaler(ExternalScalerServicer):
     def _compare(self, pool_id: int, counts: PoolCounts | None) -> None:
         """Ring for those whose answer is another one now, or has to be said again."""
         for told in self._streams.get(pool_id, ()):
-            if counts is None or active(counts) or told.active is not False:
+            if counts is None or load(counts) > 0 or told.active is not False:
                 told.bell.set()
 
     def _woken(self, pool_ids: Iterable[int] | None) -> None:

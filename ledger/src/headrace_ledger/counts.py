@@ -10,6 +10,7 @@ from headrace_ledger.declared import (
     PoolCounts,
     PoolRecord,
     ProviderRow,
+    UsualCall,
     WorkersLimit,
 )
 from headrace_ledger.records import Drift
@@ -38,6 +39,17 @@ class Counts(Verbs):
         rows = columns(grants, "pool_id", "asked", "share", "granted")
         changed: list[int] = await self._caller.value("put_workers", tenant, *rows)
         return changed
+
+    async def put_feed(
+        self, tenant: str, pool_id: int, workers: int | None, by: str | None
+    ) -> None:
+        """Write how many workers of a pool its limits can feed, and by which of them."""
+        await self._caller.rows("put_feed", tenant, pool_id, workers, by)
+
+    async def usual_calls(self, tenant: str, pipeline_id: int) -> list[UsualCall]:
+        """Return what a call of each step usually takes; nothing of a step without any."""
+        rows = await self._caller.rows("usual_calls", tenant, pipeline_id)
+        return [UsualCall(*row) for row in rows]
 
     async def audit(self) -> list[Drift]:
         """Count, and return the pools whose kept counters differ: none, ever."""

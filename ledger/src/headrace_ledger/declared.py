@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +229,23 @@ class PoolCounts:
     """While the tenant has a limit of workers: how many the pool's work would take."""
     workers_granted: int | None = None
     """While such a limit is enforced: how many of these there may be."""
+    workers_wanted: int = 0
+    """How many all of its work would take, with what is parked for a limit."""
+    workers_fed: int | None = None
+    """How many of these its limits of calls can feed; None for all that the pool may have."""
+    workers_fed_by: str | None = None
+    """What feeds no more, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class UsualCall:
+    """What a model call of a step usually takes: tokens, money, seconds."""
+
+    step: str
+    input_tokens: float
+    output_tokens: float
+    cost: Decimal | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 import make
+from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_ledger.declared import LimitRow, LimitSet, PoolCounts
 from headrace_ledger.declared import Usage as UsageRow
@@ -32,7 +33,7 @@ class Opened:
     """A client of the ledger that keeps what it is given."""
 
     def __init__(self):
-        self.tenants, self.sets, self.providers = [], [], []
+        self.tenants, self.sets, self.providers, self.pools = [], [], [], []
 
     async def put_tenant(self, row):
         self.tenants.append(row)
@@ -44,6 +45,8 @@ class Opened:
         self.providers.append(row)
 
     async def counts(self):
+        if self.pools:
+            return self.pools
         held_back = {"held": False, "workers_asked": 6, "workers_granted": 2}
         content = {"held": False, "workers_asked": 2, "workers_granted": 2}
         looked_at = {"held": False, "workers_asked": 1}
@@ -100,12 +103,32 @@ async def test_limits_are_said_in_the_words_of_the_ledger(rows, opened):
 
 
 async def test_counts_are_summed_by_pipeline_and_name_the_pools_that_are_held_back(rows):
+    cap = Cap("main", 6, 2, Reason.WORKERS_CAPPED, "the tenant's limit of workers")
     assert await rows.counts() == {
-        ("a", "essay"): Counted(
-            Backlog(runnable=10, running=3, parked=3, dead=0), (Cap("main", 6, 2),)
-        ),
+        ("a", "essay"): Counted(Backlog(runnable=10, running=3, parked=3, dead=0), (cap,)),
         ("a", "other"): Counted(Backlog(runnable=1, dead=4)),
     }
+
+
+CAPS = {
+    "fed as much as it wants": ({"workers_fed": 5}, None),
+    "fed less": ({"workers_fed": 1}, (1, Reason.CAPPED_BY_TOKEN_RATE)),
+    "all providers are held": ({"workers_fed": 0}, (0, Reason.STOP_POLICY_HOLD)),
+    "its tenant's share counts before": (
+        {"workers_fed": 4, "workers_asked": 4, "workers_granted": 2},
+        (2, Reason.WORKERS_CAPPED),
+    ),
+    "stopped by a person": ({"workers_fed": 1, "held": True}, None),
+}
+
+
+@pytest.mark.parametrize(("signal", "want"), CAPS.values(), ids=CAPS)
+async def test_a_pool_is_held_back_by(rows, opened, signal, want):
+    fields = {"held": False, "workers_wanted": 5, "workers_fed_by": "limit 'rpm'", **signal}
+    one = PoolCounts("acme", 1, "a", "essay", "main", 9, 2, 0, 0, 0.0, **fields)
+    opened.pools = [one]
+    [counted] = (await rows.counts()).values()
+    assert [(cap.granted, cap.reason) for cap in counted.caps] == ([want] if want else [])
 
 
 async def test_usage_is_said_in_our_words(rows):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 import make
+from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.apply.memory_ledger import Spent
 from headrace_operator.errors import LedgerUnavailableError
@@ -183,7 +184,7 @@ async def test_pools_that_a_limit_of_workers_holds_back_reach_the_next_pass():
     one = await limited()
     one.applies(make.pipeline())
     await one.settle()
-    held_back = Cap("main", 9, 2)
+    held_back = Cap("main", 9, 2, Reason.WORKERS_CAPPED, "the limit")
     one.ledger.counted = {("team-a", "essay"): Counted(Backlog(runnable=9), (held_back,))}
     await loops.count(one.world)
     assert one.world.queue.depth() == 1

@@ -80,3 +80,5 @@ def test_work_is_counted_in_workers_up_to_the_most_that_the_pool_may_have():
     assert ask(counts, pool) == Ask(1, 2, 3)
     held = PoolCounts("t", 1, "n", "p", "main", 40, 5, 0, 0, 0.0, held=True)
     assert ask(held, pool) == Ask(1, 2, 2)
+    fed = PoolCounts("t", 1, "n", "p", "main", 40, 0, 0, 0, 0.0, held=False, workers_fed=1)
+    assert ask(fed, pool) == Ask(1, 0, 1)

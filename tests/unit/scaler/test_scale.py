@@ -55,6 +55,9 @@ GRANTED = {
     "all of its work": (counts(3, 0, workers_granted=9), 3.0, True),
     "nothing": (counts(40, workers_granted=0), 0.0, False),
     "nothing more than it runs": (counts(40, 3, workers_granted=0), 3.0, True),
+    "less than its limits feed": (counts(40, workers_granted=3, workers_fed=9), 6.0, True),
+    "less than is granted is fed": (counts(40, workers_granted=3, workers_fed=1), 2.0, True),
+    "nothing is fed": (counts(40, workers_fed=0), 0.0, False),
     "no limit": (counts(40), 40.0, True),
 }
 

@@ -241,17 +241,19 @@ def test_counts_are_told_when_somebody_could_count():
     assert status["workers"] == {"desired": 3, "ready": 2}
 
 
-def test_a_pool_that_a_limit_of_workers_holds_back_says_how_far():
-    two = {"name": "most", "resource": "workers", "limit": 2, "window": "None"}
-    tenant = make.parsed_tenant(make.tenant(limits=[{**two, "name": "trial", "limit": 9}, two]))
+def test_a_pool_that_is_held_back_says_how_far_and_by_what():
+    limit = "limit 'rpm' of tenant (requests)"
     status = status_of(
-        deployment(desired=2, ready=2), scaled(), tenant=tenant, caps=(Cap("writers", 7, 2),)
+        deployment(desired=1, ready=1),
+        scaled(),
+        caps=(Cap("writers", 7, 1, Reason.CAPPED_BY_TOKEN_RATE, limit),),
     )
-    assert conditions(status)["ScalerReady"] == ("True", "WorkersCapped")
+    assert conditions(status)["ScalerReady"] == ("True", "CappedByTokenRate")
     assert conditions(status)["Ready"] == ("True", "Active")
     [told] = [one for one in status["conditions"] if one["type"] == "ScalerReady"]
     assert told["message"] == (
-        "By limit 'most' the tenant has 2 workers: pool 'writers' gets 2 of 7 for its work."
+        "Pool 'writers' may have 1 of the 7 workers that its work would take, "
+        "by limit 'rpm' of tenant (requests)."
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from uuid import UUID
 
+    from headrace_contract.compiled import CompiledLLM
     from headrace_gateway.models.targets import Target
     from headrace_ledger.declared import Limit
 
@@ -113,6 +114,13 @@ def wanted(whose: Whose, target: Target, tokens: int, request_bytes: int, output
         cost=most_cost(request_bytes, output, target),
         currency=target.price.currency if target.price else None,
     )
+
+
+def expected(whose: Whose, llm: CompiledLLM, target: Target, input_bytes: int) -> Wanted:
+    """Say what a step's call may use before it is written: by its prompt and so much input."""
+    size = len((llm.system or "").encode()) + len(llm.prompt.encode()) + input_bytes
+    tokens = Estimator().tokens(target.provider, target.model, size)
+    return wanted(whose, target, tokens, size, llm.max_tokens)
 
 
 def draws(rules: Iterable[Rules], wanted: Wanted) -> tuple[Draw, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from headrace_contract.api import DryRun, DryRunLimit
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_gateway.errors import BadRequestError
-from headrace_gateway.models.metering import Estimator, Rules, Whose, amount, concerns, wanted
+from headrace_gateway.models.metering import Rules, Whose, amount, concerns, expected
 from headrace_gateway.models.refusals import ModelError
 from headrace_gateway.models.targets import Targets
 from headrace_ledger.reservations import NO_SUBJECT
@@ -27,7 +27,6 @@ class DryRuns:
     def __init__(self, world: World) -> None:
         self._world = world
         self._targets = Targets(world.ledger, world.clock)
-        self._estimator = Estimator()
 
     async def look(self, pipeline: CompiledPipeline, input_bytes: int) -> DryRun:
         """Estimate the calls of the LLM steps, each once; other steps may call models too."""
@@ -61,10 +60,7 @@ class DryRuns:
             target = (await self._targets.find(pipeline, pipeline.tenant, llm.model_class))[0]
         except ModelError:
             return None  # the pipeline's own conditions tell of a model that is not there
-        size = len((llm.system or "").encode()) + len(llm.prompt.encode()) + input_bytes
-        tokens = self._estimator.tokens(target.provider, target.model, size)
-        whose = Whose(pipeline.uid, step.name, NO_SUBJECT)
-        return wanted(whose, target, tokens, size, llm.max_tokens)
+        return expected(Whose(pipeline.uid, step.name, NO_SUBJECT), llm, target, input_bytes)
 
     async def _ahead(self, pipeline: CompiledPipeline) -> int:
         counts = await self._world.ledger.counts()

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from headrace_contract.names import PLATFORM_TENANT
+from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_ledger.declared import (
     EdgeRow,
@@ -254,11 +255,17 @@ def _backlog(pools: Sequence[PoolCounts]) -> Backlog:
 
 
 def _caps(pools: Sequence[PoolCounts]) -> tuple[Cap, ...]:
-    """Find the pools that are held back; one of a tenant without such a limit asks for none."""
-    return tuple(
-        Cap(one.pool, one.workers_asked, one.workers_granted)
-        for one in pools
-        if one.workers_asked is not None
-        and one.workers_granted is not None
-        and one.workers_granted < one.workers_asked
-    )
+    """Find the pools that are held back, but not those that a person stopped."""
+    return tuple(cap for one in pools if not one.held and (cap := _cap(one)) is not None)
+
+
+def _cap(one: PoolCounts) -> Cap | None:
+    asked, granted, fed = one.workers_asked, one.workers_granted, one.workers_fed
+    if asked is not None and granted is not None and granted < asked:
+        by = "the tenant's limit of workers"
+        return Cap(one.pool, asked, granted, Reason.WORKERS_CAPPED, by)
+    if fed is not None and fed < one.workers_wanted:
+        # Nothing is fed at all where every provider is held, and by no limit.
+        reason = Reason.CAPPED_BY_TOKEN_RATE if fed else Reason.STOP_POLICY_HOLD
+        return Cap(one.pool, one.workers_wanted, fed, reason, one.workers_fed_by or "its limits")
+    return None

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from headrace_contract.reasons import Reason
     from headrace_contract.resources.agent_pipeline import Backlog
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A pool that its tenant's limit of workers holds back."""
+    """A pool that may have fewer workers than its work would take."""
 
     pool: str
     wanted: int
     """Workers that its work would take."""
     granted: int
+    reason: Reason
+    by: str
+    """What grants no more, for people."""
 
 
 @dataclass(frozen=True, slots=True)

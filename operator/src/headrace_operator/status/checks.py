@@ -69,18 +69,13 @@ def _scaling(
         message = f"KEDA cannot read the signal of {_named(blind)} and holds the workers it has."
         return Verdict(kind, "False", Reason.NO_SIGNAL_HOLDING, message)
     if seen.caps:
-        return Verdict(kind, "True", Reason.WORKERS_CAPPED, _capped(seen))
+        told = [
+            f"Pool '{one.pool}' may have {one.granted} of the {one.wanted} workers that its work "
+            f"would take, by {one.by}."
+            for one in seen.caps
+        ]
+        return Verdict(kind, "True", seen.caps[0].reason, " ".join(told))
     return Verdict(kind, "True", Reason.SCALER_READY, "KEDA scales every pool.")
-
-
-def _capped(seen: PipelineSeen) -> str:
-    """Tell what pools get, and of which limit: the strictest that is in force."""
-    told = [f"pool '{one.pool}' gets {one.granted} of {one.wanted}" for one in seen.caps]
-    limits = seen.tenant.spec.limits if seen.tenant else []
-    ours = [one for one in limits if one.resource == "workers" and one.mode == "Enforce"]
-    least = min(ours, key=lambda one: one.limit, default=None)
-    most = f"By limit '{least.name}' the tenant has {least.limit} workers" if least else "So far"
-    return f"{most}: {', '.join(told)} for its work."
 
 
 def _not_ready(late: list[Scaler], before: Mapping[str, Any] | None, now: datetime) -> Verdict:
