@@ -23,6 +23,8 @@ _BOUNDS: Final = (
     ("maxLength", "{} characters or fewer"),
     ("minItems", "{} items or more"),
     ("maxItems", "{} items or fewer"),
+    ("minProperties", "{} entries or more"),
+    ("maxProperties", "{} entries or fewer"),
 )
 _ACTIONS: Final[dict[Action, str]] = {
     Action.PARK: "Waits without a worker until a time that somebody named; spends no attempt.",
@@ -83,6 +85,8 @@ def _type(schema: dict[str, Any]) -> str:
         return "one of " + ", ".join(f"`{value}`" for value in schema["enum"])
     if schema["type"] == "array":
         return f"list of {_type(schema['items'])}"
+    if "additionalProperties" in schema:
+        return f"map of {_type(schema['additionalProperties'])}"
     return str(schema["type"])
 
 

@@ -12,6 +12,7 @@ from pydantic_core import CoreSchema, core_schema
 
 ALLOWED: Final = frozenset(
     {
+        "additionalProperties",
         "default",
         "description",
         "enum",
@@ -19,9 +20,11 @@ ALLOWED: Final = frozenset(
         "items",
         "maxItems",
         "maxLength",
+        "maxProperties",
         "maximum",
         "minItems",
         "minLength",
+        "minProperties",
         "minimum",
         "pattern",
         "properties",
@@ -36,7 +39,7 @@ ALLOWED: Final = frozenset(
 """Keywords that may be in a schema of ours; every other one stops the generator."""
 
 FORMATS: Final = frozenset({"date-time", "int32", "int64"})
-_DROPPED: Final = ("title", "additionalProperties", "$defs")
+_DROPPED: Final = ("title", "$defs")
 _INT32: Final = 2**31 - 1
 
 
@@ -113,6 +116,7 @@ def _inline(node: Any, defs: Mapping[str, Any], seen: tuple[str, ...]) -> Any:
         # A copy: YAML would write what is shared as an anchor.
         return _inline({**deepcopy(defs[name]), **beside}, defs, (*seen, name))
     kept = {key: value for key, value in node.items() if key not in _DROPPED}
+    _inline_values(kept, defs, seen)
     if "properties" in kept:
         members = {name: _inline(one, defs, seen) for name, one in kept["properties"].items()}
         kept["properties"] = members
@@ -121,6 +125,13 @@ def _inline(node: Any, defs: Mapping[str, Any], seen: tuple[str, ...]) -> Any:
     if kept.get("type") == "integer":
         kept["format"] = "int32" if kept.get("maximum", _INT32 + 1) <= _INT32 else "int64"
     return kept
+
+
+def _inline_values(node: dict[str, Any], defs: Mapping[str, Any], seen: tuple[str, ...]) -> None:
+    """Keep what the values of a map are; of anything else it says that nothing more is there."""
+    values = node.pop("additionalProperties", None)
+    if isinstance(values, dict) and "x-kubernetes-preserve-unknown-fields" not in node:
+        node["additionalProperties"] = _inline(values, defs, seen)
 
 
 def check(schema: Mapping[str, Any], path: str) -> None:
@@ -139,6 +150,8 @@ def check(schema: Mapping[str, Any], path: str) -> None:
         check(member, f"{path}.{name}")
     if "items" in schema:
         check(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        check(schema["additionalProperties"], f"{path}.*")
 
 
 def _string(schema: Mapping[str, Any]) -> str:
@@ -159,6 +172,8 @@ def _boolean(_: Mapping[str, Any]) -> str:
 
 def _object(schema: Mapping[str, Any]) -> str:
     free = schema.get("x-kubernetes-preserve-unknown-fields", False)
+    if "additionalProperties" in schema:
+        return "" if "maxProperties" in schema else "maxProperties"
     return "" if "properties" in schema or free else "properties"
 
 

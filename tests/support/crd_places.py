@@ -1,4 +1,4 @@
-"""Limits of runs and workers that the schema admits or refuses, and why."""
+"""Limits of runs and workers, and quotas, that the schema admits or refuses, and why."""
 
 from __future__ import annotations
 
@@ -21,6 +21,10 @@ def _case(says: str, limit: dict[str, Any], refused: str | None = None) -> Case:
     return Case(says, AGENT_TENANT, tenant(limits=[limit]), refused)
 
 
+def _quota(says: str, hard: dict[str, Any], refused: str | None = None) -> Case:
+    return Case(says, AGENT_TENANT, tenant(isolation={"resourceQuota": {"hard": hard}}), refused)
+
+
 CASES = (
     _case("runs at once", _of("runs")),
     _case("workers at once", _of("workers", mode="Shadow")),
@@ -33,6 +37,21 @@ CASES = (
     _case("runs that are refused", _of("runs", onExceed="Reject"), _WHOSE),
     _case("a million workers", _of("workers", limit=1_000_000), _HOW_MANY),
     _case("no call at once", _of("llmCalls", limit=0), _HOW_MANY),
+    _quota("pods and memory", {"pods": "20", "limits.memory": "64Gi", "requests.cpu": "1500m"}),
+    _quota("a quota of nothing", {}, "hard"),
+    _quota("pods as a number", {"pods": 20}, "hard"),
+    _quota("many pods", {"pods": "many"}, "hard"),
+    Case(
+        "pods of another scope",
+        AGENT_TENANT,
+        tenant(isolation={"resourceQuota": {"hard": {"pods": "1"}, "scopes": ["Sometimes"]}}),
+        "scopes",
+    ),
+    Case(
+        "an identity of the cloud",
+        AGENT_TENANT,
+        tenant(isolation={"serviceAccount": {"annotations": {"cloud.example/role": "reader"}}}),
+    ),
     Case(
         "workers of everybody",
         MODEL_PROVIDER,

@@ -17,14 +17,14 @@ CRDS = Path(__file__).parents[2] / "crds"
 
 
 @contextmanager
-def crd_server(folder: Path) -> Iterator[ApiServer]:
-    """Serve with our CRDs and the controllers that make no pods, until the block ends."""
+def crd_server(folder: Path, *more: str) -> Iterator[ApiServer]:
+    """Serve with our CRDs, controllers that make no pods and perhaps more, until the block ends."""
     # Imported here, so that tests without an API server need neither Go nor the built binary.
     from apiserver import CONTROLLERS, serving  # noqa: PLC0415 -- see above
     from devcluster.errors import NotPossibleError  # noqa: PLC0415 -- see above
 
     try:
-        with serving(folder, controllers=CONTROLLERS) as server:
+        with serving(folder, controllers=(*CONTROLLERS, *more)) as server:
             server.install(CRDS)
             yield server
     except NotPossibleError as error:

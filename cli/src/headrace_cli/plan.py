@@ -62,7 +62,10 @@ def plan_pipeline(bundle: Bundle, pipeline: Pipeline, offline: Offline) -> Plan:
     if refused:
         raise _refusal(pipeline, refused)
     identity = _identity(PIPELINES, pipeline.name, pipeline.namespace)
-    return build_plan(PipelineContext(offline.site, identity, spec, compiled, keda=offline.keda))
+    account = tenant.spec.isolation.service_account
+    return build_plan(
+        PipelineContext(offline.site, identity, spec, compiled, offline.keda, account)
+    )
 
 
 def warnings(bundle: Bundle, pipeline: Pipeline) -> list[str]:

@@ -55,6 +55,11 @@ def pipeline_name(pipeline: str) -> str:
     return _short(pipeline, pipeline)
 
 
+def quota_name(tenant_uid: str) -> str:
+    """Return the name of the ResourceQuota that a tenant has in each of its namespaces."""
+    return _short("headrace-quota", tenant_uid)
+
+
 def may_be_pipeline_name(name: str) -> bool:
     """Say whether `pipeline_name` may have given this name; of a long one only its form is left."""
     head, _, digest = name.rpartition("-")

@@ -21,15 +21,17 @@ TENANT = f"/apis/{GROUP}/agenttenants/mill"
 PROVIDER = f"/apis/{GROUP}/modelproviders/acme"
 KEDA = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/scaledobjects.keda.sh"
 CHILDREN = {
-    "": ["serviceaccounts", "configmaps"],
+    "": ["serviceaccounts", "configmaps", "resourcequotas"],
     "apps": ["deployments"],
     "networking.k8s.io": ["networkpolicies"],
     "keda.sh": ["scaledobjects"],
 }
+QUOTA = crd_cases.tenant(isolation={"resourceQuota": {"hard": {"pods": "20"}}})
 NEVER_USED_HERE = {
     # What an older version called differently is pruned by the next one.
     ("delete", "", "serviceaccounts"),
     ("delete", "", "configmaps"),
+    ("delete", "", "resourcequotas"),
     ("delete", "networking.k8s.io", "networkpolicies"),
     # Asked for only where the cluster guards owner references.
     ("update", "headrace.dev", "agentpipelines/finalizers"),
@@ -135,11 +137,12 @@ def _swept(server, gateway_url):
 
 def _live(server, gateway_url):
     apply(server, PROVIDER, ours("ModelProvider", "acme", crd_cases.provider()))
-    apply(server, TENANT, ours("AgentTenant", "mill", crd_cases.tenant()))
+    apply(server, TENANT, ours("AgentTenant", "mill", QUOTA))
     two = crd_cases.pipeline(pools=[{"name": "main"}, {"name": "spare"}])
     apply(server, PIPELINE, ours("AgentPipeline", "river", two))
     until(lambda: condition(server, PIPELINE, "Accepted") == "True")
     until(lambda: len(names(server, "apps", "deployments")) == 2)
+    until(lambda: len(names(server, "", "resourcequotas")) == 1)
     apply(server, KEDA, scaled_objects())
     until(lambda: len(names(server, "keda.sh", "scaledobjects")) == 2)
     one = crd_cases.pipeline(pools=[{"name": "main"}])

@@ -51,7 +51,7 @@ async def test_a_write_that_fails_is_made_again(
 
     monkeypatch.setattr(KubeCluster, write, faulty)
 
-    await op.apply(place.tenant())
+    await op.apply(place.tenant(isolation={"resourceQuota": {"hard": {"pods": "9"}}}))
     await op.apply(place.provider())
     await op.apply(place.pipeline())
 

@@ -194,3 +194,64 @@ async def test_a_tenant_that_is_deleted_under_running_work_says_what_it_waits_fo
     await op.until("the tenant is gone", gone)
     assert uid not in ledger.pipeline_rows
     assert place.namespace not in {name for name, _ in ledger.tenant_rows.values()}
+
+
+QUOTAS = "resourcequotas"
+
+
+async def quotas(op, place):
+    found = await op.items(place.children_path("v1", QUOTAS))
+    return {one["metadata"]["name"]: one["spec"] for one in found}
+
+
+async def test_a_tenant_has_a_quota_of_its_own_beside_those_of_others(keda, place, op):
+    theirs = {
+        "apiVersion": "v1",
+        "kind": "ResourceQuota",
+        "metadata": {"name": "theirs", "namespace": place.namespace},
+        "spec": {"hard": {"pods": "1k"}},
+    }
+    await op.wire.post(place.children_path("v1", QUOTAS), theirs)
+    hard = {"requests.cpu": "1500m", "limits.memory": "64Gi", "pods": "20"}
+    quota = {"hard": hard, "scopes": ["NotTerminating"]}
+    await op.apply(place.tenant(isolation={"resourceQuota": quota}))
+    tenant = await op.until_condition(f"{TENANTS}/{place.namespace}", "Provisioned", "True")
+    assert "1 namespace" in tenant["message"]
+    await op.until_quiet()
+    made = await quotas(op, place)
+    assert made.pop("theirs") == theirs["spec"]
+    assert list(made.values()) == [quota]
+
+    await op.delete(f"{place.children_path('v1', QUOTAS)}/{next(iter(made))}")
+
+    async def is_back() -> bool:
+        return (await quotas(op, place)).keys() == {"theirs", *made}
+
+    await op.until("the quota is back", is_back)
+
+    await op.apply(place.tenant())
+    await op.until_quiet()
+    assert await quotas(op, place) == {"theirs": theirs["spec"]}
+
+
+async def test_a_quota_that_kubernetes_refuses_is_told_in_its_words(keda, place, op):
+    quota = {"hard": {"requests.cpu": "1"}, "scopes": ["BestEffort"]}
+    await op.apply(place.tenant(isolation={"resourceQuota": quota}))
+    told = await op.until_condition(f"{TENANTS}/{place.namespace}", "Provisioned", "False")
+    assert "unsupported scope applied to resource" in told["message"]
+
+
+async def test_workers_run_as_an_account_with_the_annotations_of_the_tenant(keda, place, op):
+    role = {"cloud.example/role": "reader"}
+    await op.apply(place.tenant(isolation={"serviceAccount": {"annotations": role}}))
+    await op.apply(place.provider())
+    await op.apply(place.pipeline())
+    await op.until_condition(place.pipeline_path, "Ready", "True")
+    path = place.children_path("v1", "serviceaccounts")
+    [account] = await op.items(path, "headrace.dev/pipeline=essay")
+    assert role.items() <= account["metadata"]["annotations"].items()
+
+    await op.apply(place.tenant())
+    await op.until_quiet()
+    [account] = await op.items(path, "headrace.dev/pipeline=essay")
+    assert not role.keys() & account["metadata"]["annotations"].keys()

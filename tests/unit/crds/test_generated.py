@@ -27,7 +27,6 @@ FORBIDDEN = {
     "anyOf",
     "oneOf",
     "allOf",
-    "additionalProperties",
     "uniqueItems",
     "exclusiveMinimum",
     "exclusiveMaximum",
@@ -53,6 +52,8 @@ def nodes(schema, path):
         yield from nodes(member, f"{path}.{name}")
     if "items" in schema:
         yield from nodes(schema["items"], f"{path}[]")
+    if "additionalProperties" in schema:
+        yield from nodes(schema["additionalProperties"], f"{path}[]")
 
 
 every_kind = pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
@@ -75,6 +76,10 @@ def test_a_definition_stays_small_enough_to_apply(kind):
 def test_no_keyword_is_forbidden(kind):
     found = {(path, key) for path, node in nodes(root(kind), kind.name) for key in node}
     assert [(path, key) for path, key in found if key in FORBIDDEN] == []
+    for path, node in nodes(root(kind), kind.name):  # a map's values, and nothing but a map's
+        if "additionalProperties" in node:
+            assert isinstance(node["additionalProperties"], dict), path
+            assert "properties" not in node, path
 
 
 @every_kind

@@ -75,7 +75,7 @@ REFUSED = {
     "a list without its type": (WithoutListType, "x-kubernetes-list-type"),
     "a list of any length": (WithoutMaxItems, "maxItems"),
     "a field without a sentence": (WithoutSentence, "WithoutSentence.name"),
-    "a map of any size": (WithAnyMap, "properties"),
+    "a map of any size": (WithAnyMap, "maxProperties"),
     "a model that contains itself": (WithItself, "contain itself"),
 }
 

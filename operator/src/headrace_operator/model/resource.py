@@ -54,6 +54,7 @@ PROVIDERS: Final = Resource(GROUP, VERSION, "ModelProvider", "modelproviders", n
 
 SERVICE_ACCOUNTS: Final = Resource("", "v1", "ServiceAccount", "serviceaccounts")
 CONFIG_MAPS: Final = Resource("", "v1", "ConfigMap", "configmaps")
+RESOURCE_QUOTAS: Final = Resource("", "v1", "ResourceQuota", "resourcequotas")
 NETWORK_POLICIES: Final = Resource("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 DEPLOYMENTS: Final = Resource("apps", "v1", "Deployment", "deployments")
 SCALED_OBJECTS: Final = Resource("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
@@ -68,6 +69,7 @@ CHILDREN: Final = (
     SERVICE_ACCOUNTS,
     NETWORK_POLICIES,
     CONFIG_MAPS,
+    RESOURCE_QUOTAS,
     DEPLOYMENTS,
     SCALED_OBJECTS,
 )

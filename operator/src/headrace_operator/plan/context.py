@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from headrace_contract.resources.isolation import WorkerAccount
 from headrace_operator.plan.stamp import Owner
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class PipelineContext:
     spec: AgentPipelineSpec
     compiled: CompiledPipeline
     keda: bool
+    account: WorkerAccount = field(default_factory=WorkerAccount)
+    """What its tenant says of the accounts that workers run as."""
 
     @property
     def owner(self) -> Owner:

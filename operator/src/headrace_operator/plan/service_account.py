@@ -16,4 +16,5 @@ if TYPE_CHECKING:
 def service_account(ctx: PipelineContext) -> Manifest:
     """Make an account that opens nothing but the gateway: no API token is ever mounted."""
     name = pipeline_name(ctx.pipeline.name)
-    return stamp(SERVICE_ACCOUNTS, ctx.owner, name, {"automountServiceAccountToken": False})
+    fields = {"automountServiceAccountToken": False}
+    return stamp(SERVICE_ACCOUNTS, ctx.owner, name, fields, ctx.account.annotations)

@@ -18,6 +18,8 @@ from headrace_contract.names import (
 from headrace_contract.resources.base import API_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Resource
     from headrace_operator.model.tenancy import Tenant
@@ -54,8 +56,14 @@ class Owner:
         return labels if self.pool is None else labels | {LABEL_POOL: self.pool}
 
 
-def stamp(resource: Resource, owner: Owner, name: str, fields: dict[str, Any]) -> Manifest:
-    """Make a manifest of what a builder says."""
+def stamp(
+    resource: Resource,
+    owner: Owner,
+    name: str,
+    fields: dict[str, Any],
+    annotations: Mapping[str, str] | None = None,
+) -> Manifest:
+    """Make a manifest of what a builder says, with annotations of a person's beside our own."""
     pipeline = owner.pipeline
     assert pipeline.namespace is not None  # noqa: S101 -- a pipeline is namespaced
     reference = {
@@ -72,6 +80,8 @@ def stamp(resource: Resource, owner: Owner, name: str, fields: dict[str, Any]) -
         "labels": owner.labels(),
         "ownerReferences": [reference],
     }
+    if annotations:
+        metadata["annotations"] = dict(sorted(annotations.items()))
     return _hashed(resource, metadata, fields)
 
 
@@ -108,7 +118,7 @@ def _hashed(resource: Resource, metadata: dict[str, Any], fields: dict[str, Any]
         "metadata": metadata,
         **fields,
     }
-    metadata["annotations"] = {APPLIED_HASH: digest(body)}
+    metadata["annotations"] = {**metadata.get("annotations", {}), APPLIED_HASH: digest(body)}
     return Manifest(resource, metadata["namespace"], metadata["name"], body)
 
 

@@ -62,10 +62,17 @@ async def _carry_out(
     seen: PipelineSeen, judgement: Judgement, children: Children, world: World
 ) -> Outcome:
     """Apply the plan of what is accepted; what is refused leaves all but open doors as it was."""
-    if judgement.compiled is None or seen.spec is None:
+    if judgement.compiled is None or seen.spec is None or seen.tenant is None:
         return Outcome(await _close(seen, children, world))
     plan = build_plan(
-        PipelineContext(world.site, seen.identity, seen.spec, judgement.compiled, seen.keda)
+        PipelineContext(
+            site=world.site,
+            pipeline=seen.identity,
+            spec=seen.spec,
+            compiled=judgement.compiled,
+            keda=seen.keda,
+            account=seen.tenant.spec.isolation.service_account,
+        )
     )
     draining: tuple[str, ...] = ()
     failure: ReconcileError | None = None

@@ -18,7 +18,7 @@ from headrace_operator.reconcile.gather import (
 )
 from headrace_operator.reconcile.measure import enforce
 from headrace_operator.reconcile.passes import Pass
-from headrace_operator.reconcile.show import show_limits
+from headrace_operator.reconcile.provide import provide
 from headrace_operator.reconcile.teardown import tear_down_tenant
 from headrace_operator.reconcile.tell import tell
 from headrace_operator.status.platform import assess_provider, assess_tenant
@@ -87,7 +87,7 @@ async def _put_tenant(seen: TenantSeen, world: World) -> None:
         world.cache.saw(body)
     await world.ledger.put_tenant(Tenant(seen.identity, seen.spec), seen.held)
     await enforce(seen.identity.key, tenant_limits(seen.identity, seen.spec), world)
-    await show_limits(Tenant(seen.identity, seen.spec), seen.held, world)
+    await provide(Tenant(seen.identity, seen.spec), seen.held, world)
 
 
 def _pass_on_tenant(key: Key, seen: TenantSeen | None, world: World) -> None:
