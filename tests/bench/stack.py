@@ -25,12 +25,13 @@ import asyncpg  # noqa: E402 -- the path above leads to what follows
 
 import ledger_rows as make  # noqa: E402 -- as above
 from cluster import serving_cluster, uid_of  # noqa: E402 -- as above
-from headrace_cli.local.prepare import pipeline_row  # noqa: E402 -- as above
+from headrace_cli.local.prepare import plan_of  # noqa: E402 -- as above
 from headrace_contract.compiled import CompiledPipeline  # noqa: E402 -- as above
 from headrace_gateway.identity.api_keys import make_key  # noqa: E402 -- as above
 from headrace_ledger.client import Ledger  # noqa: E402 -- as above
 from headrace_ledger.declared import ApiKeyRow, PipelineRow, TenantRow  # noqa: E402 -- as above
 from headrace_ledger.embedded import EmbeddedLedger  # noqa: E402 -- as above
+from headrace_operator.apply.rows import pipeline_row  # noqa: E402 -- as above
 from processes import Process, cpu_seconds, descendants, free_port, listens, started  # noqa: E402 -- as above
 from worker_scenes import http, pipeline  # noqa: E402 -- as above
 
@@ -116,7 +117,7 @@ class Stack:
             name=f"bench-{uuid4().hex[:8]}",
             uid=str(uuid4()),
         )
-        row = pipeline_row(compiled, "None")
+        row = pipeline_row(plan_of(compiled, "None"))
         known = {"service_account_uid": uid_of(row.service_account), **changes}
         declared = Declared(compiled, replace(row, **known))
         self.ask(lambda ledger: ledger.put_pipeline(declared.row), "operator")

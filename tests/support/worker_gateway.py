@@ -16,7 +16,7 @@ import asyncpg
 import httpx2
 from pydantic import SecretStr
 
-from headrace_cli.local.prepare import pipeline_row
+from headrace_cli.local.prepare import plan_of
 from headrace_contract.compiled import CompiledPipeline
 from headrace_contract.resources.model_provider import ModelProviderSpec, ProviderModel
 from headrace_gateway.app import Gateway, build_app
@@ -27,6 +27,7 @@ from headrace_gateway.serving import server
 from headrace_ledger.client import Ledger
 from headrace_ledger.declared import ProviderRow, TenantRow
 from headrace_ledger.records import RunRecord
+from headrace_operator.apply.rows import pipeline_row
 from worker_scenes import until
 
 KEY = "local-key"
@@ -49,7 +50,7 @@ class Served:
 
     async def apply(self, pipeline: CompiledPipeline, stop_policy: str = "None") -> None:
         await self.operator.put_tenant(TenantRow(TENANT, TENANT, (pipeline.namespace,)))
-        await self.operator.put_pipeline(pipeline_row(pipeline, stop_policy))
+        await self.operator.put_pipeline(pipeline_row(plan_of(pipeline, stop_policy)))
 
     async def provide(self, endpoint: str) -> None:
         spec = ModelProviderSpec(

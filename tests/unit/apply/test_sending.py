@@ -10,8 +10,9 @@ import pytest
 import make
 from headrace_operator.apply.bucket import Bucket
 from headrace_operator.apply.execute import Children, execute, prune
-from headrace_operator.apply.ledger import LedgerRows, pipeline_row
+from headrace_operator.apply.ledger import LedgerRows
 from headrace_operator.apply.recorder import Recorder, event_name
+from headrace_operator.apply.rows import pipeline_row
 from headrace_operator.apply.testing import MemoryCluster, MemoryLedger
 from headrace_operator.apply.trim import count_is_ours, trim
 from headrace_operator.apply.wire import _plural

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -121,3 +123,10 @@ def test_a_tenant_beside_the_pipeline_gives_defaults_and_overrides(tmp_path):
         (tmp_path / file.name).write_text(changed if "kind: AgentTenant" in text else text)
     compiled = prepared(path=tmp_path).compiled
     assert (compiled.max_concurrent_runs, compiled.retry.max_attempts) == (3, 1)
+
+
+def test_no_client_of_a_cluster_is_loaded_for_it():
+    code = "import sys, headrace_cli.local.prepare as _; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert {"kubernetes", "aiohttp", "kopf"} & set(done.stdout.split()) == set()
+    assert "headrace_operator.apply.rows" in done.stdout.split()

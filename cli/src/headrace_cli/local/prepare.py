@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -25,22 +25,17 @@ from headrace_contract.compiled import (
 )
 from headrace_contract.effective import effective
 from headrace_contract.names import pipeline_name, pool_name
+from headrace_contract.resources.agent_pipeline import PerRun
 from headrace_contract.resources.model_provider import (
     Credentials,
     ModelProviderSpec,
     ProviderModel,
     SecretKeyRef,
 )
-from headrace_ledger.declared import (
-    EdgeRow,
-    LimitRow,
-    LimitSet,
-    PipelineRow,
-    PoolRow,
-    ProviderRow,
-    TenantRow,
-)
-from headrace_operator.plan.limits import LimitsPlan, run_limits
+from headrace_ledger.declared import LimitSet, PipelineRow, ProviderRow, TenantRow
+from headrace_operator.apply.rows import limit_set, pipeline_row
+from headrace_operator.plan.build import LedgerPlan, PoolPlan
+from headrace_operator.plan.limits import run_limits
 
 TENANT: Final = "dev"
 SECRET: Final = "headrace-dev"  # noqa: S105 -- the name of a Secret that exists in no cluster
@@ -95,11 +90,12 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
         found = [pipeline.document.problem(one.path, one.message) for one in compiled]
         raise ManifestError(found)
     local = relocated(compiled, providers, places)
+    plan = plan_of(local, pipeline.spec.stop_policy, pipeline.spec.limits.per_run)
     return Prepared(
         tenant=TenantRow(tenant, f"dev-{tenant}", (pipeline.namespace,)),
         providers=tuple(_provider_row(name, spec, places) for name, spec in providers.items()),
-        pipeline=pipeline_row(local, pipeline.spec.stop_policy),
-        limits=limit_set(run_limits(local.uid, tenant, pipeline.spec.limits.per_run)),
+        pipeline=pipeline_row(plan),
+        limits=limit_set(plan.limits),
         compiled=local,
     )
 
@@ -183,39 +179,23 @@ def _provider_row(name: str, spec: ModelProviderSpec, places: Places) -> Provide
     return ProviderRow(name, f"dev-{name}", text, f"sha256:{digest}")
 
 
-def limit_set(plan: LimitsPlan) -> LimitSet:
-    """Write limits as the rows that the ledger keeps."""
-    rows = tuple(LimitRow(**asdict(limit)) for limit in plan.limits)
-    return LimitSet(plan.tenant, plan.owner, plan.digest, rows)
-
-
-def pipeline_row(compiled: CompiledPipeline, stop_policy: str) -> PipelineRow:
-    """Write a compiled pipeline as the row that the ledger keeps."""
-    return PipelineRow(
-        tenant=compiled.tenant,
-        uid=compiled.uid,
-        namespace=compiled.namespace,
-        name=compiled.name,
-        generation=compiled.generation,
-        digest=compiled.digest,
-        compiled=compiled.model_dump_json(),
+def plan_of(
+    compiled: CompiledPipeline, stop_policy: str, per_run: PerRun | None = None
+) -> LedgerPlan:
+    """Plan what the ledger is told of a pipeline for which nothing is made in a cluster."""
+    return LedgerPlan(
+        compiled=compiled,
         service_account=pipeline_name(compiled.name),
-        service_account_uid="",
         stop_policy=stop_policy,
-        steps=tuple(
-            EdgeRow(s.name, s.type, s.pool, tuple(s.depends_on), s.timeout_seconds)
-            for s in compiled.steps
-        ),
         pools=tuple(
-            PoolRow(
-                p.name, p.concurrency_per_worker, p.max_replicas, pool_name(compiled.name, p.name)
+            PoolPlan(
+                name=pool.name,
+                concurrency_per_worker=pool.concurrency_per_worker,
+                max_replicas=pool.max_replicas,
+                workload=pool_name(compiled.name, pool.name),
+                fixed_replicas=None,
             )
-            for p in compiled.pools
+            for pool in compiled.pools
         ),
-        max_attempts=compiled.retry.max_attempts,
-        backoff_initial_seconds=compiled.retry.initial_seconds,
-        backoff_max_seconds=compiled.retry.max_seconds,
-        max_concurrent_runs=compiled.max_concurrent_runs,
-        run_seconds=compiled.run_seconds,
-        result_seconds=compiled.result_seconds,
+        limits=run_limits(compiled.uid, compiled.tenant, per_run),
     )

@@ -10,16 +10,9 @@ from typing import TYPE_CHECKING, Final
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import Backlog
-from headrace_ledger.declared import (
-    EdgeRow,
-    LimitRow,
-    LimitSet,
-    PipelineRow,
-    PoolRow,
-    ProviderRow,
-    TenantRow,
-)
+from headrace_ledger.declared import ProviderRow, TenantRow
 from headrace_operator.apply.errors import ledger_errors
+from headrace_operator.apply.rows import limit_set, pipeline_row
 from headrace_operator.model.counted import Cap, Counted
 from headrace_operator.model.usage import Usage
 from headrace_operator.plan.stamp import digest
@@ -188,54 +181,6 @@ class LedgerRows:
                     if self._ledger is None:
                         self._ledger = await self._connect()
                 yield self._ledger
-
-
-def pipeline_row(plan: LedgerPlan) -> PipelineRow:
-    """Say a plan in the ledger's words."""
-    compiled = plan.compiled
-    return PipelineRow(
-        tenant=compiled.tenant,
-        uid=compiled.uid,
-        namespace=compiled.namespace,
-        name=compiled.name,
-        generation=compiled.generation,
-        digest=compiled.digest,
-        compiled=compiled.model_dump_json(),
-        service_account=plan.service_account,
-        service_account_uid=plan.service_account_uid,
-        stop_policy=plan.stop_policy,
-        steps=tuple(
-            EdgeRow(step.name, step.type, step.pool, tuple(step.depends_on), step.timeout_seconds)
-            for step in compiled.steps
-        ),
-        pools=tuple(
-            PoolRow(pool.name, pool.concurrency_per_worker, pool.max_replicas, pool.workload)
-            for pool in plan.pools
-        ),
-        max_attempts=compiled.retry.max_attempts,
-        backoff_initial_seconds=compiled.retry.initial_seconds,
-        backoff_max_seconds=compiled.retry.max_seconds,
-        max_concurrent_runs=compiled.max_concurrent_runs,
-        run_seconds=compiled.run_seconds,
-        result_seconds=compiled.result_seconds,
-    )
-
-
-def limit_set(plan: LimitsPlan) -> LimitSet:
-    """Say limits in the ledger's words."""
-    rows = tuple(
-        LimitRow(
-            name=limit.name,
-            resource=limit.resource,
-            window=limit.window,
-            capacity=limit.capacity,
-            zone=limit.zone,
-            enforced=limit.enforced,
-            spec=limit.spec,
-        )
-        for limit in plan.limits
-    )
-    return LimitSet(plan.tenant, plan.owner, plan.digest, rows)
 
 
 def _summed(counts: Iterable[PoolCounts]) -> dict[tuple[str, str], Counted]:
