@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import crd_cohorts
 import crd_overrides
 from crd_cases import ALL, Case, provider, tenant
 from headrace_contract.resources.kinds import AGENT_TENANT, MODEL_PROVIDER
@@ -59,4 +60,4 @@ CASES = (
         "limits[0].resource",
     ),
 )
-EVERY = (*ALL, *crd_overrides.CASES, *CASES)
+EVERY = (*ALL, *crd_overrides.CASES, *crd_cohorts.CASES, *CASES)

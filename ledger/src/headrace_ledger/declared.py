@@ -38,6 +38,12 @@ class LimitRow:
     """False in Shadow mode: counted, and what it would have blocked too."""
     spec: str = "{}"
     """JSON, for the gateway: whom the limit concerns and what happens at it."""
+    cohort: str | None = None
+    """A word: limits that have the same one lend to one another what they do not use."""
+    borrowing: int | None = None
+    """Most that it may borrow; whatever there is when absent."""
+    lending: int | None = None
+    """Most that it lends; all that it does not use when absent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +73,11 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What has been used of a limit; `waiting` tasks are counted up to a thousand."""
+    """
+    What has been used of a limit; `waiting` tasks are counted up to a thousand.
+
+    What it may borrow and has lent is of this moment, and None for a limit that is in no cohort.
+    """
 
     tenant: str
     owner: str
@@ -82,6 +92,10 @@ class Usage:
     resets_at: datetime | None
     digest: str
     waiting: int
+    borrowable: int | None = None
+    most_borrowable: int | None = None
+    """If nobody else used anything."""
+    lent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,31 +176,6 @@ class ApiKeyRow:
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
     """To the minute or two; None also where it was not asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRotation:
-    """The key that is to stand in for an old one; `may` are the scopes of whoever asks."""
-
-    tenant: str
-    old: str
-    id: str
-    prefix: str
-    hash: bytes
-    created_by: str
-    may: tuple[str, ...]
-    overlap_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class RotatedKey:
-    """`outcome` is Rotated, Absent or Beyond; `scopes` are the old key's, None if it is absent."""
-
-    outcome: str
-    name: str | None = None
-    scopes: tuple[str, ...] | None = None
-    created_at: datetime | None = None
-    expires_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,42 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs
-from headrace_ledger.declared import ApiKeyRow, RotatedKey
+from headrace_ledger.declared import ApiKeyRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     import asyncpg
 
-    from headrace_ledger.declared import KeyRotation
+
+@dataclass(frozen=True, slots=True)
+class KeyRotation:
+    """The key that is to stand in for an old one; `may` are the scopes of whoever asks."""
+
+    tenant: str
+    old: str
+    id: str
+    prefix: str
+    hash: bytes
+    created_by: str
+    may: tuple[str, ...]
+    overlap_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RotatedKey:
+    """`outcome` is Rotated, Absent or Beyond; `scopes` are the old key's, None if it is absent."""
+
+    outcome: str
+    name: str | None = None
+    scopes: tuple[str, ...] | None = None
+    created_at: datetime | None = None
+    expires_at: datetime | None = None
 
 
 class Keys(Verbs):

@@ -37,8 +37,7 @@ class Limits(Verbs):
             reason = flaw(row)
             if reason is not None:
                 raise InvalidItemError(reason)
-        names = ("name", "resource", "window", "zone", "capacity", "enforced", "spec")
-        rows = columns(limits.limits, *names)
+        rows = columns(limits.limits, *_LIMIT)
         await self._caller.rows("put_limits", limits.tenant, limits.owner, limits.digest, *rows)
 
     async def limits_of(self, tenant: str) -> list[Limit]:
@@ -47,7 +46,9 @@ class Limits(Verbs):
 
     async def usage(self, tenant: str) -> list[Usage]:
         """Return what is used of a tenant's limits, or of the providers' (`_platform`)."""
-        return [Usage(*row) for row in await self._caller.rows("usage", tenant)]
+        rows = await self._caller.rows("usage", tenant)
+        lending = {tuple(row[:2]): row[2:] for row in await self._caller.rows("lending", tenant)}
+        return [Usage(*row, *lending.get((row["owner"], row["name"]), ())) for row in rows]
 
     async def beat_gateway(self) -> None:
         """Say that this gateway lives; what it has reserved is held for another 30 s."""
@@ -102,6 +103,18 @@ class Limits(Verbs):
         ]
 
 
+_LIMIT: Final = (
+    "name",
+    "resource",
+    "window",
+    "zone",
+    "capacity",
+    "enforced",
+    "spec",
+    "cohort",
+    "borrowing",
+    "lending",
+)
 _WISH: Final = (
     "tenant",
     "id",

@@ -33,6 +33,7 @@ DEFINERS: Final = frozenset(
     {
         "api_key_by_prefix",
         "audit",
+        "borrowable",
         "counts",
         "lease_of_key",
         "pipeline",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import ledger_rows
 from gateway_scene import scene
 from headrace_ledger.declared import LimitRow, LimitSet
 
@@ -45,6 +46,19 @@ async def test_a_dry_run_tells_which_limits_would_block_and_until_when(ledger_se
         assert limits["shadow"]["blocks"] is False
         usages = await door.ledger.usage(door.names.tenant)
         assert {one.used + one.reserved for one in usages} == {0}
+
+
+async def test_a_dry_run_counts_what_a_limit_may_borrow(ledger_server):
+    async with scene(ledger_server, NOWHERE) as door:
+        word, lender = ledger_rows.fresh("cohort"), ledger_rows.fresh("tenant")
+        small, large = (LimitRow("day", "tokens", "CalendarDay", n, cohort=word) for n in (10, 900))
+        await door.operator.put_limits(LimitSet(door.names.tenant, "tenant", "d", (small,)))
+        [alone] = (await look(door))["limits"]
+        assert (alone["available"], alone["blocks"], alone["tooSmall"]) == (10, True, True)
+        await door.operator.put_tenant(ledger_rows.tenant(lender))
+        await door.operator.put_limits(LimitSet(lender, "tenant", "d", (large,)))
+        [lent] = (await look(door))["limits"]
+        assert (lent["available"], lent["blocks"], lent["tooSmall"]) == (910, False, False)
 
 
 async def test_a_dry_run_is_refused_as_a_run_would_be(ledger_server):

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 import ledger_rows as make
-from headrace_ledger.declared import ApiKeyRow, KeyRotation
+from headrace_ledger.declared import ApiKeyRow
+from headrace_ledger.keys import KeyRotation
 
 pytestmark = pytest.mark.postgres
 

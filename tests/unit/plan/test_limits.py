@@ -92,6 +92,62 @@ def test_rows(plan, rows, specs):
     assert [json.loads(row.spec) for row in plan.limits] == specs
 
 
+def word(cohort="research", **changes):
+    """The word by which a limit of a tenant in a cohort finds those that it shares with."""
+    [row] = of_tenant(cohort=cohort, limits=[{**TPM, **changes}]).limits
+    return row.cohort
+
+
+ALIKE = {
+    "another amount": {"limit": 5},
+    "what it lends and borrows": {"borrowingLimit": 1, "lendingLimit": 0},
+    "what happens at it": {"onExceed": "Reject"},
+}
+OTHER = {
+    "another cohort": {"cohort": "sales"},
+    "another name": {"name": "of-fast"},
+    "another resource": {"resource": "requests"},
+    "another window": {"window": "1h"},
+    "another time zone": {"window": "CalendarDay", "timeZone": "Europe/Berlin"},
+    "another selector": {"selector": {"classes": ["fast"]}},
+}
+
+
+@pytest.mark.parametrize("change", ALIKE.values(), ids=ALIKE)
+def test_limits_that_count_the_same_share_whatever_else_differs(change):
+    assert word(**change) == word()
+
+
+@pytest.mark.parametrize("change", OTHER.values(), ids=OTHER)
+def test_limits_that_count_something_else_do_not_share(change):
+    assert word(**change) not in {word(), word(window="CalendarDay")}
+
+
+def test_the_order_of_a_selector_makes_no_other_limit():
+    assert len({word(selector={"models": both}) for both in (["a", "b"], ["b", "a"])}) == 1
+
+
+def test_what_a_limit_borrows_and_lends_is_in_its_row():
+    row, plain = of_tenant(
+        cohort="research",
+        limits=[{**TPM, "borrowingLimit": 70, "lendingLimit": 0}, {**TPM, "name": "b"}],
+    ).limits
+    assert (row.borrowing, row.lending) == (70, 0)
+    assert (plain.borrowing, plain.lending) == (None, None)
+
+
+def test_no_limit_in_shadow_mode_or_of_runs_and_no_budget_takes_part_in_a_cohort():
+    plan = of_tenant(
+        cohort="research",
+        limits=[
+            {**TPM, "mode": "Shadow", "lendingLimit": 9},
+            {"name": "runs", "resource": "runs", "limit": 9, "window": "None"},
+        ],
+        budgets=[MONTHLY],
+    )
+    assert [(row.cohort, row.lending) for row in plan.limits] == [(None, None)] * 3
+
+
 OWNERS = {
     "a tenant's": (of_tenant(), ("acme", "tenant")),
     "a provider's": (of_provider(), ("_platform", "provider/mill")),

@@ -13,7 +13,9 @@ MONTHLY = {"name": "monthly", "amount": "100"}
 
 
 def test_each_limit_is_shown_with_its_source_in_every_namespace():
-    tenant = make.parsed_tenant(make.tenant(limits=[TPM], budgets=[MONTHLY]))
+    lent = {**TPM, "name": "lent", "lendingLimit": 9}
+    changes = {"cohort": "research", "limits": [TPM, lent], "budgets": [MONTHLY]}
+    tenant = make.parsed_tenant(make.tenant(**changes))
     one, other = limits_maps(tenant, ("team-a", "team-b"))
     assert (one.namespace, one.name) == ("team-a", "headrace-limits")
     assert (other.namespace, other.body["data"]) == ("team-b", one.body["data"])
@@ -21,6 +23,8 @@ def test_each_limit_is_shown_with_its_source_in_every_namespace():
     shown = json.loads(one.body["data"]["limits.json"])
     assert shown["limits"][0]["source"] == "AgentTenant/acme spec.limits[0]"
     assert shown["limits"][0]["timeZone"] == "UTC"  # with its defaults
+    assert shown["cohort"] == "research"
+    assert [one.get("lendingLimit") for one in shown["limits"]] == [None, 9]
     assert shown["budgets"][0]["amount"] == "100"
     [owner] = one.body["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"]) == ("AgentTenant", "uid-of-acme")

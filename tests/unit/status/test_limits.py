@@ -223,6 +223,14 @@ def test_usage_is_told_in_whole_numbers_and_money_in_decimals():
     AgentTenantStatus.model_validate(status)
 
 
+def test_in_a_cohort_it_is_told_what_is_borrowed_and_lent_and_what_may_be():
+    spent = {"tpm": {"used": 900, "reserved": 220, "borrowable": 300, "lent": 7}}
+    status = with_limits(spent, cohort="research", limits=[TPM, SHADOW])
+    told = [(one["available"], one.get("borrowed"), one.get("lent")) for one in status["limits"]]
+    assert told == [(180, 120, 7), (50, None, None)]
+    AgentTenantStatus.model_validate(status)
+
+
 NEAREST = {
     "nothing is used": ({}, ""),
     "a limit": ({"tpm": {"used": 900, "reserved": 20}}, "tokens 1m 92 %"),

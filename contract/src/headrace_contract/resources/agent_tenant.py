@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from headrace_contract.resources.base import (
     DnsLabel,
@@ -21,9 +21,9 @@ from headrace_contract.resources.isolation import Isolation
 from headrace_contract.resources.limits import (
     Budgets,
     BudgetUsages,
-    LimitUsages,
     Nearest,
     TenantLimits,
+    TenantLimitUsages,
 )
 from headrace_contract.resources.overrides import PipelineFields
 
@@ -61,6 +61,16 @@ class Allowed(Spec):
 class AgentTenantSpec(Spec):
     """What a platform team grants."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "has(self.cohort) || !has(self.limits) || self.limits.all(l, "
+                "!has(l.borrowingLimit) && !has(l.lendingLimit))",
+                "`borrowingLimit` and `lendingLimit` must not be set without a `cohort`",
+            )
+        )
+    )
+
     namespaces: Annotated[
         list[DnsLabel], Field(min_length=1, max_length=64, json_schema_extra=as_set())
     ]
@@ -69,6 +79,8 @@ class AgentTenantSpec(Spec):
     """What pipelines of the tenant may use."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
     """Share of a provider's limits, beside other tenants that wait for them; 1 by default."""
+    cohort: DnsLabel | None = None
+    """Tenants of one cohort lend to one another what they do not use of equal limits."""
     limits: TenantLimits = []
     """How much the tenant may use or have at once, in all of its pipelines; no limit when empty."""
     budgets: Budgets = []
@@ -95,7 +107,7 @@ class AgentTenantStatus(Status):
     """Namespaces that the tenant holds."""
     pipelines: Annotated[int, Field(ge=0)] = 0
     """Pipelines in these namespaces."""
-    limits: LimitUsages = []
+    limits: TenantLimitUsages = []
     """How each limit stands."""
     budgets: BudgetUsages = []
     """How each budget stands."""

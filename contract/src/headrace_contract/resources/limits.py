@@ -66,6 +66,14 @@ _PLACES_OR_SOME = rule(
     f"{_OF_PLACES} ? self.limit <= 100000 : self.limit > 0",
     "`limit` must be more than 0, or from 0 to 100000 for `resource: runs` or `workers`",
 )
+_LENDING = rule(
+    "!has(self.lendingLimit) || self.lendingLimit <= self.limit",
+    "`lendingLimit` must not be more than `limit`",
+)
+_PLACES_ALONE = rule(
+    f"!({_OF_PLACES}) || (!has(self.borrowingLimit) && !has(self.lendingLimit))",
+    "`borrowingLimit` and `lendingLimit` must be left out for `resource: runs` or `workers`",
+)
 
 
 class ProviderSelector(Spec):
@@ -124,12 +132,22 @@ class TenantLimit(Limit):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            _ZONED, _TENANT_CONCURRENT, _PLACES_AT_ONCE, _PLACES_OF_ALL, _PLACES_OR_SOME
+            _ZONED,
+            _TENANT_CONCURRENT,
+            _PLACES_AT_ONCE,
+            _PLACES_OF_ALL,
+            _PLACES_OR_SOME,
+            _PLACES_ALONE,
+            _LENDING,
         )
     )
 
     selector: Selector = Field(default_factory=Selector)
     """Which calls count; left out for runs and workers."""
+    borrowing_limit: AmountOrNothing | None = None
+    """Most to borrow of the `cohort`, beyond `limit`; when absent, whatever it has to lend."""
+    lending_limit: AmountOrNothing | None = None
+    """Most to lend to the `cohort` of what is not used; all of it when absent."""
 
 
 class Budget(Spec):
@@ -199,6 +217,17 @@ class LimitUsage(Spec):
     """When the window begins anew, or something is available again; absent if nothing was used."""
 
 
+class TenantLimitUsage(LimitUsage):
+    """How a limit of a tenant stands; written at most once per 5 s."""
+
+    available: Count
+    """What is left for new calls, with what may be borrowed at this moment."""
+    borrowed: Count | None = None
+    """What is used beyond `limit`, lent by the cohort; absent for a limit that is in none."""
+    lent: Count | None = None
+    """What others of the cohort have taken of what is not used here; absent as above."""
+
+
 class BudgetUsage(Spec):
     """How a budget stands; written at most once per 5 s."""
 
@@ -228,6 +257,9 @@ TenantLimits = Annotated[
 Budgets = Annotated[list[Budget], Field(max_length=8, json_schema_extra=listed_by("name"))]
 LimitUsages = Annotated[
     list[LimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
+]
+TenantLimitUsages = Annotated[
+    list[TenantLimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
 ]
 BudgetUsages = Annotated[
     list[BudgetUsage], Field(max_length=8, json_schema_extra=listed_by("name"))

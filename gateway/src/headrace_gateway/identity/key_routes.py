@@ -15,7 +15,8 @@ from headrace_gateway.edge.route import route
 from headrace_gateway.errors import BadRequestError, ForbiddenError, InvalidError, NotFoundError
 from headrace_gateway.identity.api_keys import make_key
 from headrace_gateway.identity.caller import OPERATE
-from headrace_ledger.declared import ApiKeyRow, KeyRotation
+from headrace_ledger.declared import ApiKeyRow
+from headrace_ledger.keys import KeyRotation
 
 if TYPE_CHECKING:
     from starlette.requests import Request

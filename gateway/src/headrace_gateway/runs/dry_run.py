@@ -86,7 +86,7 @@ def met(
         if largest is None:
             continue
         one = standing.get((limit.tenant, limit.owner, limit.name))
-        left = limit.capacity if one is None else max(one.capacity - one.used - one.reserved, 0)
+        left, whole = (limit.capacity, limit.capacity) if one is None else room(one)
         blocks = limit.enforced and largest > left
         found.append(
             DryRunLimit(
@@ -96,11 +96,17 @@ def met(
                 window=limit.window,
                 available=left,
                 blocks=blocks,
-                too_small=limit.enforced and largest > limit.capacity,
+                too_small=limit.enforced and largest > whole,
                 resets_at=one.resets_at if one is not None and blocks else None,
             )
         )
     return found
+
+
+def room(usage: LimitUsage) -> tuple[int, int]:
+    """Return what is left of a limit and what one call may use at most, with what it borrows."""
+    left = usage.capacity + (usage.borrowable or 0) - usage.used - usage.reserved
+    return max(left, 0), usage.capacity + (usage.most_borrowable or 0)
 
 
 def read_dry_run(given: str | None) -> bool:

@@ -2,7 +2,8 @@
 -- otherwise begins anew. Raised or gone, it lets parked tasks go at the next turn of the sweep.
 CREATE OR REPLACE FUNCTION headrace.put_limits(
   p_tenant text, p_owner text, p_digest text, p_name text[], p_resource text[], p_period text[], p_zone text[],
-  p_capacity bigint[], p_enforced boolean[], p_spec text[]
+  p_capacity bigint[], p_enforced boolean[], p_spec text[],
+  p_cohort text[] DEFAULT NULL, p_borrowing bigint[] DEFAULT NULL, p_lending bigint[] DEFAULT NULL -- none: an operator of before 0010
 ) RETURNS void
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 BEGIN
@@ -20,8 +21,8 @@ BEGIN
                               WHEN 'CalendarDay' THEN 'Calendar' WHEN 'CalendarMonth' THEN 'Calendar' ELSE 'Sliding' END AS kind,
            CASE x.period WHEN '1s' THEN 1000000 WHEN '1m' THEN 60000000 WHEN '1h' THEN 3600000000
                          WHEN '1d' THEN 86400000000 END / 60 AS slot_us
-    FROM unnest(p_name, p_resource, p_period, p_zone, p_capacity, p_enforced, p_spec)
-      AS x (name, resource, period, zone, capacity, enforced, spec)
+    FROM unnest(p_name, p_resource, p_period, p_zone, p_capacity, p_enforced, p_spec, p_cohort, p_borrowing, p_lending)
+      AS x (name, resource, period, zone, capacity, enforced, spec, cohort, borrowing, lending)
   ), other AS (
     DELETE FROM limits l USING limits o LEFT JOIN wanted w ON w.name = o.name
     WHERE o.tenant = p_tenant AND o.owner = p_owner AND l.tenant = p_tenant AND l.id = o.id
@@ -30,13 +31,16 @@ BEGIN
   ), forgotten AS (
     DELETE FROM buckets b USING other o WHERE b.tenant = p_tenant AND b.limit_id = o.id
   ), kept AS (
-    UPDATE limits l SET capacity = w.capacity, enforced = w.enforced, spec = w.spec FROM wanted w
+    UPDATE limits l
+    SET capacity = w.capacity, enforced = w.enforced, spec = w.spec, cohort = w.cohort, borrowing = w.borrowing, lending = w.lending
+    FROM wanted w
     WHERE l.tenant = p_tenant AND l.owner = p_owner AND l.name = w.name
       AND (w.resource, w.period, w.zone) = (l.resource, l.period, l.zone)
     RETURNING l.name
   )
-  INSERT INTO limits (tenant, owner, name, resource, period, zone, kind, slot_us, capacity, enforced, spec)
-  SELECT p_tenant, p_owner, w.name, w.resource, w.period, w.zone, w.kind, w.slot_us, w.capacity, w.enforced, w.spec
+  INSERT INTO limits (tenant, owner, name, resource, period, zone, kind, slot_us, capacity, enforced, spec, cohort, borrowing, lending)
+  SELECT p_tenant, p_owner, w.name, w.resource, w.period, w.zone, w.kind, w.slot_us, w.capacity, w.enforced, w.spec,
+         w.cohort, w.borrowing, w.lending
   FROM wanted w
   WHERE w.name NOT IN (SELECT k.name FROM kept k) AND (SELECT count(*) FROM other) >= 0;
 END

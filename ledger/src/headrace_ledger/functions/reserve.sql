@@ -21,6 +21,7 @@ DECLARE
   b_used bigint[] := array_fill(NULL::bigint, ARRAY[c_buckets]);
   b_at bigint[] := array_fill(NULL::bigint, ARRAY[c_buckets]);
   b_slot_us bigint[] := array_fill(NULL::bigint, ARRAY[c_buckets]);
+  b_cohort text[] := array_fill(NULL::text, ARRAY[c_buckets]);
   b_add bigint[] := array_fill(0::bigint, ARRAY[c_buckets]);
   b_shadowed bigint[] := array_fill(0::bigint, ARRAY[c_buckets]);
   v_tenants text[] := ARRAY(SELECT x.t FROM (SELECT DISTINCT unnest(p_tenant || p_b_tenant || '_platform'::text) COLLATE "C" AS t) AS x
@@ -34,6 +35,9 @@ DECLARE
   v_cool_of text[] := '{}';
   v_cool_until timestamptz[] := '{}';
   v_taken bigint[] := '{}';
+  v_borrows boolean := false; -- the cohorts are locked
+  v_room bigint; -- what may be borrowed
+  v_most bigint;
   v_free bigint;
   v_wait float8;
   v_slots bigint[];
@@ -54,7 +58,7 @@ BEGIN
     FOR turn IN 1 .. 2 LOOP
       v_found := 0;
       FOR r IN
-        SELECT w.j, l.kind, l.enforced, l.capacity, l.slot_us, l.period, l.zone, b.used, b.at, b.slots
+        SELECT w.j, l.kind, l.enforced, l.capacity, l.slot_us, l.period, l.zone, l.cohort, b.used, b.at, b.slots
         FROM unnest(p_b_limit[v_mine[1] : v_mine[cardinality(v_mine)]], p_b_subject[v_mine[1] : v_mine[cardinality(v_mine)]], v_mine)
           AS w (limit_id, subject, j)
         JOIN limits l ON l.tenant = v_tenant AND l.id = w.limit_id
@@ -68,6 +72,7 @@ BEGIN
         b_enforced[r.j] := r.enforced;
         b_capacity[r.j] := r.capacity;
         b_slot_us[r.j] := r.slot_us;
+        b_cohort[r.j] := r.cohort;
         b_used[r.j] := r.used;
         b_at[r.j] := r.at;
         IF r.kind = 'Sliding' AND v_us / r.slot_us > r.at THEN
@@ -103,13 +108,23 @@ BEGIN
       FOR e IN p_first[k] .. p_last[k] LOOP
         i := p_bucket[e];
         CONTINUE WHEN b_kind[i] IS NULL OR b_used[i] + p_amount[e] <= b_capacity[i] OR p_amount[e] = 0;
+        v_room := 0;
+        v_most := 0;
+        IF b_cohort[i] IS NOT NULL THEN -- beyond its own: what others do not use may be lent
+          IF NOT v_borrows THEN
+            v_borrows := true;
+            PERFORM lock_cohorts(b_cohort, b_used, b_capacity, p_bucket, p_amount);
+          END IF;
+          SELECT x.room, x.most INTO v_room, v_most FROM borrowable(b_cohort[i], p_b_limit[i], p_b_limit, b_used) AS x;
+          CONTINUE WHEN b_used[i] + p_amount[e] <= b_capacity[i] + v_room;
+        END IF;
         IF NOT b_enforced[i] THEN
           b_shadowed[i] := b_shadowed[i] + 1;
           shadowed := shadowed || p_b_limit[i];
           CONTINUE;
         END IF;
         v_wait := 0;
-        IF p_amount[e] > b_capacity[i] THEN
+        IF p_amount[e] > b_capacity[i] + v_most THEN
           outcome := 'TooLarge';
         ELSIF b_kind[i] = 'Total' THEN
           outcome := 'Exhausted';
@@ -120,7 +135,7 @@ BEGIN
             PERFORM set_config('headrace.tenant', p_b_tenant[i], true);
             SELECT slide(b.slots, b.at, b_at[i], ARRAY[b_at[i]], ARRAY[b_add[i]]) INTO v_slots FROM buckets b
             WHERE b.tenant = p_b_tenant[i] AND b.subject = p_b_subject[i] AND b.limit_id = p_b_limit[i];
-            v_free := frees_at(v_slots, b_at[i], b_slot_us[i], b_used[i] + p_amount[e] - b_capacity[i]);
+            v_free := frees_at(v_slots, b_at[i], b_slot_us[i], b_used[i] + p_amount[e] - b_capacity[i] - v_room);
           ELSE
             v_free := CASE b_kind[i] WHEN 'Calendar' THEN b_at[i] ELSE v_us + 1000000 END; -- a place may be free any time
           END IF;

@@ -110,6 +110,8 @@ class LedgerRows:
                 waiting=row.waiting,
                 resets_at=row.resets_at,
                 digest=row.digest,
+                borrowable=row.borrowable,
+                lent=row.lent,
             )
             for row in rows
         ]

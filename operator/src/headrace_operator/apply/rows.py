@@ -53,6 +53,9 @@ def limit_set(plan: LimitsPlan) -> LimitSet:
             zone=limit.zone,
             enforced=limit.enforced,
             spec=limit.spec,
+            cohort=limit.cohort,
+            borrowing=limit.borrowing,
+            lending=limit.lending,
         )
         for limit in plan.limits
     )

@@ -27,10 +27,20 @@ class Usage:
     resets_at: datetime | None
     digest: str
     """Of all limits of the owner."""
+    borrowable: int | None = None
+    """What more its cohort would lend at this moment; None for a limit that is in none."""
+    lent: int | None = None
 
     @property
     def available(self) -> int:
-        return max(0, self.capacity - self.used - self.reserved)
+        return max(0, self.capacity + (self.borrowable or 0) - self.used - self.reserved)
+
+    @property
+    def borrowed(self) -> int | None:
+        """Say how much is used beyond its own; None for a limit that is in no cohort."""
+        if self.borrowable is None:
+            return None
+        return max(0, self.used + self.reserved - self.capacity)
 
     @property
     def percent(self) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from headrace_contract.resources.agent_pipeline import PerRun
     from headrace_contract.resources.agent_tenant import AgentTenantSpec
-    from headrace_contract.resources.limits import Budget, Limit
+    from headrace_contract.resources.limits import Budget, Limit, TenantLimit
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_operator.model.identity import Identity
 
@@ -25,6 +25,7 @@ OF_TENANT: Final = "tenant"
 BILLIONTHS: Final = 10**9
 # No name that a user gives has a dot, so that none of theirs can be one of these.
 OF_RUN: Final = "perRun."
+_PLACES: Final = frozenset({"runs", "workers"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class LimitPlan:
     enforced: bool
     spec: str
     """JSON for the gateway: whom it concerns, and what happens at it."""
+    cohort: str | None = None
+    """Limits with the same word here lend to one another."""
+    borrowing: int | None = None
+    lending: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +66,7 @@ def tenant_limits(tenant: Identity, spec: AgentTenantSpec | None) -> LimitsPlan:
     """Plan a tenant's limits and budgets; none without a spec."""
     rows: list[LimitPlan] = []
     if spec is not None:
-        for limit in spec.limits:
-            providers = limit.selector.providers
-            rows.append(_limit(limit, providers))
+        rows += [_of_tenant(limit, spec.cohort) for limit in spec.limits]
         rows += [_budget(budget) for budget in spec.budgets]
     return LimitsPlan(tenant.uid, tenant.name, OF_TENANT, tuple(rows))
 
@@ -92,6 +95,26 @@ def pipeline_owner(uid: str) -> str:
 def billionths(amount: str) -> int:
     """Count an amount of money in whole numbers; its pattern allows nine decimals and no more."""
     return int(Decimal(amount) * BILLIONTHS)
+
+
+def _of_tenant(limit: TenantLimit, cohort: str | None) -> LimitPlan:
+    """Plan a limit; one of calls that is in force lends and borrows in its tenant's cohort."""
+    row = _limit(limit, limit.selector.providers)
+    if cohort is None or limit.mode == "Shadow" or limit.resource in _PLACES:
+        return row
+    return replace(
+        row,
+        cohort=f"{cohort}/{_alike(limit)}",
+        borrowing=limit.borrowing_limit,
+        lending=limit.lending_limit,
+    )
+
+
+def _alike(limit: TenantLimit) -> str:
+    """Name what makes two tenants' limits the same one: they count the same, in the same time."""
+    chosen = limit.selector
+    counted = [sorted(chosen.providers), sorted(chosen.models), sorted(chosen.classes)]
+    return digest([limit.name, limit.resource, limit.window, limit.time_zone, counted])
 
 
 def _limit(limit: Limit, providers: Iterable[str]) -> LimitPlan:

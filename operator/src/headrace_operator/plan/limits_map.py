@@ -14,6 +14,7 @@ from headrace_operator.plan.stamp import stamp_of_tenant
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from headrace_contract.resources.base import Spec
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.plan.stamp import Manifest
 
@@ -26,10 +27,9 @@ def limits_maps(tenant: Tenant, namespaces: Iterable[str]) -> tuple[Manifest, ..
     spec = tenant.spec
     document = {
         "tenant": tenant.name,
-        "limits": _sourced(tenant, "limits", [one.model_dump(mode="json") for one in spec.limits]),
-        "budgets": _sourced(
-            tenant, "budgets", [one.model_dump(mode="json") for one in spec.budgets]
-        ),
+        **({"cohort": spec.cohort} if spec.cohort else {}),
+        "limits": _sourced(tenant, "limits", spec.limits),
+        "budgets": _sourced(tenant, "budgets", spec.budgets),
     }
     text = orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode()
     fields = {"data": {"digest": plan.digest, "limits.json": text}}
@@ -39,9 +39,12 @@ def limits_maps(tenant: Tenant, namespaces: Iterable[str]) -> tuple[Manifest, ..
     )
 
 
-def _sourced(tenant: Tenant, field: str, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _sourced(tenant: Tenant, field: str, rows: Iterable[Spec]) -> list[dict[str, Any]]:
     kind = tenant.identity.resource.kind
     return [
-        {**row, "source": f"{kind}/{tenant.name} spec.{field}[{index}]"}
+        {
+            **row.model_dump(mode="json", exclude_none=True),
+            "source": f"{kind}/{tenant.name} spec.{field}[{index}]",
+        }
         for index, row in enumerate(rows)
     ]

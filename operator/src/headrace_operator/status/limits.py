@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headrace_contract.names import OF_BUDGET
 from headrace_contract.reasons import ConditionType, Reason
-from headrace_contract.resources.limits import BudgetUsage, LimitUsage
+from headrace_contract.resources.limits import BudgetUsage, TenantLimitUsage
 from headrace_operator.model.usage import digest_of
 from headrace_operator.plan.limits import COST
 from headrace_operator.status.conditions import Verdict, stamp
@@ -63,7 +63,7 @@ def within_budget(budgets: Sequence[Budget], usages: Sequence[Usage] | None) -> 
 def limit_usages(usages: Iterable[Usage]) -> list[dict[str, Any]]:
     """List how each limit stands; budgets have a list of their own."""
     return [
-        LimitUsage(
+        TenantLimitUsage(
             name=usage.name,
             resource=usage.resource,
             window=usage.window,
@@ -73,6 +73,8 @@ def limit_usages(usages: Iterable[Usage]) -> list[dict[str, Any]]:
             available=usage.available,
             shadowed=usage.shadowed,
             waiting=usage.waiting,
+            borrowed=usage.borrowed,
+            lent=usage.lent,
             resets_at=stamp(usage.resets_at) if usage.resets_at else None,
         ).model_dump(by_alias=True, exclude_none=True)
         for usage in usages
