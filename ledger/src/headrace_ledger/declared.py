@@ -19,7 +19,7 @@ class TenantRow:
     namespaces: tuple[str, ...]
     stop_policy: str = "None"
     weight: int = 1
-    """Share of what a limit lets go while several tenants wait for it."""
+    """Share of a limit of all tenants, while several want more than it has."""
 
 
 @dataclass(frozen=True, slots=True)

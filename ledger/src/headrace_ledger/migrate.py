@@ -41,6 +41,7 @@ DEFINERS: Final = frozenset(
         "pools",
         "provider",
         "scale_signal",
+        "shares",
         "sweep",
         "tenant_of",
         "tenants",

@@ -78,7 +78,7 @@ class AgentTenantSpec(Spec):
     allowed: Allowed = Field(default_factory=Allowed)
     """What pipelines of the tenant may use."""
     weight: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Share of a provider's limits, beside other tenants that wait for them; 1 by default."""
+    """Share of a provider's limits, beside other tenants that want more of them; 1 by default."""
     cohort: DnsLabel | None = None
     """Tenants of one cohort lend to one another what they do not use of equal limits."""
     limits: TenantLimits = []

@@ -1,12 +1,13 @@
 -- Make as many tasks of a tenant ready as the limit that they wait for can feed, oldest run first. What was let go
 -- before and is not claimed yet counts as used. A fraction of a task is one by chance, so that small shares get theirs too.
+-- `p_left` is what the tenant may still use of a limit that others contend for, NULL for a limit of its own.
 -- A limit that has gone, or was lifted into Shadow mode, lets everything go.
 CREATE OR REPLACE FUNCTION headrace.let_go(
-  p_tenant text, p_limit bigint, p_share float8, p_most integer, OUT unparked integer, OUT pools bigint[]
+  p_tenant text, p_limit bigint, p_share float8, p_left bigint, p_most integer, OUT unparked integer, OUT pools bigint[]
 )
 LANGUAGE plpgsql SET search_path = headrace, pg_temp SET enable_seqscan = off AS $$
 DECLARE
-  v_room float8;
+  v_pending bigint;
   v_each bigint;
 BEGIN
   unparked := 0;
@@ -14,10 +15,11 @@ BEGIN
   IF EXISTS (SELECT FROM limits l WHERE l.id = p_limit AND l.enforced) THEN
     SELECT t.park_amount INTO v_each FROM tasks t
     WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = p_limit ORDER BY t.id LIMIT 1;
-    v_room := headroom(p_limit) * p_share - (
-      SELECT coalesce(sum(t.park_amount), 0) FROM tasks t
-      WHERE t.tenant = p_tenant AND t.state = 'ready' AND t.park_limit = p_limit);
-    p_most := least(p_most, floor(greatest(v_room, 0) / greatest(v_each, 1) + CASE p_share WHEN 1 THEN 0 ELSE random() END));
+    SELECT coalesce(sum(t.park_amount), 0) INTO v_pending FROM tasks t
+    WHERE t.tenant = p_tenant AND t.state = 'ready' AND t.park_limit = p_limit;
+    p_most := least(
+      p_most, ceil((p_left - v_pending)::float8 / greatest(v_each, 1)),
+      floor(greatest(headroom(p_limit) * p_share - v_pending, 0) / greatest(v_each, 1) + CASE p_share WHEN 1 THEN 0 ELSE random() END));
   END IF;
   IF p_most <= 0 THEN
     RETURN;

@@ -22,6 +22,7 @@ DECLARE
   b_at bigint[] := array_fill(NULL::bigint, ARRAY[c_buckets]);
   b_slot_us bigint[] := array_fill(NULL::bigint, ARRAY[c_buckets]);
   b_cohort text[] := array_fill(NULL::text, ARRAY[c_buckets]);
+  b_share boolean[] := '{}'; -- of a limit that tenants contend for: open while less than the capacity is used
   b_add bigint[] := array_fill(0::bigint, ARRAY[c_buckets]);
   b_shadowed bigint[] := array_fill(0::bigint, ARRAY[c_buckets]);
   v_tenants text[] := ARRAY(SELECT x.t FROM (SELECT DISTINCT unnest(p_tenant || p_b_tenant || '_platform'::text) COLLATE "C" AS t) AS x
@@ -38,6 +39,12 @@ DECLARE
   v_borrows boolean := false; -- the cohorts are locked
   v_room bigint; -- what may be borrowed
   v_most bigint;
+  v_contended boolean;
+  v_at integer; -- the bucket that blocks longest
+  v_asked bigint;
+  v_seen_limit bigint[] := '{}'; -- who was seen at limits of all tenants that are contended for
+  v_seen_tenant text[] := '{}';
+  v_seen_refused boolean[] := '{}';
   v_free bigint;
   v_wait float8;
   v_slots bigint[];
@@ -48,8 +55,18 @@ BEGIN
   FOREACH v_tenant IN ARRAY v_tenants LOOP
     PERFORM set_config('headrace.tenant', v_tenant, true);
     IF v_tenant = '_platform' THEN
-      SELECT coalesce(array_agg(c.provider), '{}'), coalesce(array_agg(c.until), '{}') INTO v_cool_of, v_cool_until
+      SELECT coalesce(array_agg(c.provider), '{}'), coalesce(array_agg(c.until), '{}'),
+             EXISTS (SELECT FROM contenders x WHERE x.tenant = '_platform' AND x.limit_id = ANY (p_b_limit))
+      INTO v_cool_of, v_cool_until, v_contended
       FROM cooldowns c WHERE c.tenant = '_platform' AND c.provider = ANY (p_provider) AND c.until > now();
+      IF v_contended AND NOT EXISTS (SELECT FROM unnest(p_b_tenant, p_b_subject) AS x (tenant, subject)
+                                     WHERE x.tenant = '_platform' AND x.subject <> '00000000-0000-0000-0000-000000000000') THEN
+        RETURN QUERY -- the same again, with what each tenant uses of contended limits counted apart
+          SELECT y.* FROM share_draws(p_tenant, p_first, p_last, p_bucket, p_amount, p_resources, p_b_tenant, p_b_limit, p_b_subject) AS s,
+            reserve(p_gateway, p_tenant, p_id, p_task, p_fence, p_run, p_step, p_provider, p_model, p_input, p_output, p_cost,
+                    p_currency, p_life, s.first, s.last, s.bucket, s.amount, s.resources, s.b_tenant, s.b_limit, s.b_subject) AS y;
+        RETURN;
+      END IF;
     ELSE
       v_had := v_had || ARRAY(SELECT x.id FROM reservations x WHERE x.tenant = v_tenant AND x.id = ANY (p_id));
     END IF;
@@ -91,6 +108,24 @@ BEGIN
     END LOOP;
   END LOOP;
 
+  IF v_contended THEN
+    FOR r IN
+      WITH apart AS (
+        SELECT y.j, y.limit_id, t.tenant FROM unnest(p_b_tenant, p_b_limit, p_b_subject) WITH ORDINALITY AS y (tenant, limit_id, subject, j)
+        JOIN (SELECT DISTINCT unnest(p_tenant) AS tenant) AS t ON y.tenant = '_platform' AND y.subject = share_subject(t.tenant)
+      )
+      SELECT a.j, s.limit_id, s.tenant, s.share FROM apart a
+      JOIN shares(ARRAY(SELECT x.limit_id FROM apart x ORDER BY x.j), ARRAY(SELECT x.tenant FROM apart x ORDER BY x.j)) AS s
+        ON s.limit_id = a.limit_id AND s.tenant = a.tenant
+    LOOP
+      b_share[r.j] := true;
+      b_capacity[r.j] := r.share;
+      v_seen_limit := v_seen_limit || r.limit_id;
+      v_seen_tenant := v_seen_tenant || r.tenant;
+      v_seen_refused := v_seen_refused || false;
+    END LOOP;
+  END IF;
+
   FOR k IN 1 .. cardinality(p_id) LOOP
     n := k;
     outcome := 'Reserved';
@@ -108,6 +143,8 @@ BEGIN
       FOR e IN p_first[k] .. p_last[k] LOOP
         i := p_bucket[e];
         CONTINUE WHEN b_kind[i] IS NULL OR b_used[i] + p_amount[e] <= b_capacity[i] OR p_amount[e] = 0;
+        v_asked := CASE WHEN b_share[i] THEN 1 ELSE p_amount[e] END;
+        CONTINUE WHEN b_used[i] + v_asked <= b_capacity[i];
         v_room := 0;
         v_most := 0;
         IF b_cohort[i] IS NOT NULL THEN -- beyond its own: what others do not use may be lent
@@ -116,7 +153,7 @@ BEGIN
             PERFORM lock_cohorts(b_cohort, b_used, b_capacity, p_bucket, p_amount);
           END IF;
           SELECT x.room, x.most INTO v_room, v_most FROM borrowable(b_cohort[i], p_b_limit[i], p_b_limit, b_used) AS x;
-          CONTINUE WHEN b_used[i] + p_amount[e] <= b_capacity[i] + v_room;
+          CONTINUE WHEN b_used[i] + v_asked <= b_capacity[i] + v_room;
         END IF;
         IF NOT b_enforced[i] THEN
           b_shadowed[i] := b_shadowed[i] + 1;
@@ -124,7 +161,7 @@ BEGIN
           CONTINUE;
         END IF;
         v_wait := 0;
-        IF p_amount[e] > b_capacity[i] + v_most THEN
+        IF v_asked > b_capacity[i] + v_most THEN
           outcome := 'TooLarge';
         ELSIF b_kind[i] = 'Total' THEN
           outcome := 'Exhausted';
@@ -135,7 +172,7 @@ BEGIN
             PERFORM set_config('headrace.tenant', p_b_tenant[i], true);
             SELECT slide(b.slots, b.at, b_at[i], ARRAY[b_at[i]], ARRAY[b_add[i]]) INTO v_slots FROM buckets b
             WHERE b.tenant = p_b_tenant[i] AND b.subject = p_b_subject[i] AND b.limit_id = p_b_limit[i];
-            v_free := frees_at(v_slots, b_at[i], b_slot_us[i], b_used[i] + p_amount[e] - b_capacity[i] - v_room);
+            v_free := frees_at(v_slots, b_at[i], b_slot_us[i], b_used[i] + v_asked - b_capacity[i] - v_room);
           ELSE
             v_free := CASE b_kind[i] WHEN 'Calendar' THEN b_at[i] ELSE v_us + 1000000 END; -- a place may be free any time
           END IF;
@@ -143,6 +180,7 @@ BEGIN
         END IF;
         IF limit_id IS NULL OR v_wait > seconds OR outcome IN ('TooLarge', 'Exhausted') THEN
           seconds := greatest(seconds, v_wait);
+          v_at := i;
           limit_id := p_b_limit[i];
           amount := p_amount[e];
         END IF;
@@ -155,6 +193,10 @@ BEGIN
           b_used[i] := b_used[i] + p_amount[e];
           b_add[i] := b_add[i] + p_amount[e];
         END LOOP;
+      ELSIF outcome = 'Blocked' AND p_b_tenant[v_at] = '_platform' THEN
+        v_seen_limit := v_seen_limit || limit_id;
+        v_seen_tenant := v_seen_tenant || p_tenant[k];
+        v_seen_refused := v_seen_refused || true;
       END IF;
     END IF;
     RETURN NEXT;
@@ -190,6 +232,9 @@ BEGIN
       WHERE p_tenant[x.k] = v_tenant;
     END IF;
   END LOOP;
+  IF v_seen_limit <> '{}' THEN
+    PERFORM contend(v_seen_limit, v_seen_tenant, v_seen_refused);
+  END IF;
 END
 $$;
 GRANT EXECUTE ON FUNCTION headrace.reserve TO headrace_gateway;

@@ -58,11 +58,18 @@ BEGIN
 
   -- What waits for limits: each lets go as many as it can feed, shared by weight among the tenants that wait for it.
   FOR w IN
-    SELECT q.tenant, q.park_limit, t.weight::float8 / sum(t.weight) OVER (PARTITION BY q.park_limit) AS share
-    FROM queued_limits() AS q JOIN tenants t ON t.tenant = q.tenant ORDER BY q.tenant, q.park_limit
+    WITH queued AS MATERIALIZED (
+      SELECT q.tenant, q.park_limit, t.weight FROM queued_limits() AS q JOIN tenants t ON t.tenant = q.tenant
+    ), waits AS (
+      SELECT array_agg(q.park_limit ORDER BY q.tenant, q.park_limit) AS limits, array_agg(q.tenant ORDER BY q.tenant, q.park_limit) AS tenants
+      FROM queued q
+    )
+    SELECT q.tenant, q.park_limit, q.weight::float8 / sum(q.weight) OVER (PARTITION BY q.park_limit) AS share, s.share - s.used AS rest
+    FROM queued q CROSS JOIN waits x LEFT JOIN shares(x.limits, x.tenants) AS s ON s.limit_id = q.park_limit AND s.tenant = q.tenant
+    ORDER BY q.tenant, q.park_limit
   LOOP
     PERFORM set_config('headrace.tenant', w.tenant, true);
-    SELECT * INTO d FROM let_go(w.tenant, w.park_limit, w.share, c_batch);
+    SELECT * INTO d FROM let_go(w.tenant, w.park_limit, w.share, w.rest, c_batch);
     unparked := unparked + d.unparked;
     pools := pools || d.pools;
   END LOOP;
@@ -128,6 +135,7 @@ BEGIN
     PERFORM set_config('headrace.tenant', w.tenant, true);
     DELETE FROM pipelines l WHERE l.tenant = w.tenant AND l.id = w.id;
   END LOOP;
+  PERFORM keep_contenders();
   pools := ARRAY(SELECT DISTINCT x FROM unnest(pools) AS x ORDER BY x);
 END
 $$;

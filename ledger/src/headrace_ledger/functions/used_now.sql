@@ -5,6 +5,7 @@ CREATE OR REPLACE FUNCTION headrace.used_now(
 LANGUAGE sql IMMUTABLE SET search_path = headrace, pg_temp AS $$
   SELECT CASE
     WHEN p_used IS NULL OR (p_kind = 'Calendar' AND p_us >= p_at) THEN 0
-    WHEN p_kind = 'Sliding' THEN (SELECT sum(x)::bigint FROM unnest(slide(p_slots, p_at, p_us / p_slot_us, '{}', '{}')) AS x)
+    WHEN p_kind = 'Sliding' AND p_us / p_slot_us > p_at THEN (
+      SELECT sum(x)::bigint FROM unnest(slide(p_slots, p_at, p_us / p_slot_us, '{}', '{}')) AS x)
     ELSE p_used END
 $$;
