@@ -153,14 +153,17 @@ async def test_a_hold_is_a_wish_that_is_fulfilled(keda, place, op):
 async def test_limits_are_shown_with_what_is_used_of_them(keda, place, op, ledger):
     limit = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
     budget = {"name": "monthly", "amount": "10", "softPercents": [80]}
-    tenant = place.tenant(limits=[limit], budgets=[budget], weight=5)
+    shared = {**limit, "borrowingLimit": 500, "lendingLimit": 400}
+    tenant = place.tenant(limits=[shared], budgets=[budget], weight=5, cohort="research")
     name, path = place.namespace, operating.path_of(tenant)
     await op.apply(tenant)
     await op.apply(place.provider(limits=[limit]))
     await op.until_condition(path, "LimitsEnforced", "True")
     await op.until_condition(operating.path_of(place.provider()), "LimitsEnforced", "True")
 
-    ledger.spent[name, "tenant", "tpm"] = Spent(used=900, reserved=20, resets_at=make.NOW)
+    ledger.spent[name, "tenant", "tpm"] = Spent(
+        used=900, reserved=20, resets_at=make.NOW, borrowable=300, lent=60
+    )
     ledger.spent[name, "tenant", "budget.monthly"] = Spent(used=8_500_000_000)
 
     await op.until_condition(path, "WithinBudget", "True", "SoftBudgetReached")
@@ -170,7 +173,8 @@ async def test_limits_are_shown_with_what_is_used_of_them(keda, place, op, ledge
 
     await op.until("what is used is shown", shown)
     status = (await op.get(path))["status"]
-    assert status["limits"][0]["available"] == 80
+    told = [status["limits"][0][name] for name in ("available", "borrowed", "lent")]
+    assert told == [380, 0, 60]
     assert status["budgets"][0]["spent"] == "8.5"
 
 

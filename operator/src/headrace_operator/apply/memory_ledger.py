@@ -32,6 +32,8 @@ class Spent:
     shadowed: int = 0
     waiting: int = 0
     resets_at: datetime | None = None
+    borrowable: int | None = None
+    lent: int | None = None
 
 
 class MemoryLedger:
@@ -145,6 +147,8 @@ class MemoryLedger:
                         waiting=spent.waiting,
                         resets_at=spent.resets_at,
                         digest=plan.digest,
+                        borrowable=spent.borrowable,
+                        lent=spent.lent,
                     )
                 )
         return found
