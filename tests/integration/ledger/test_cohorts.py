@@ -10,6 +10,7 @@ import itertools
 import pytest
 
 import ledger_rows as make
+from cohort_scene import WINDOW, joining, pass_slots
 from headrace_ledger.client import Ledger
 from headrace_ledger.declared import LimitRow
 from headrace_ledger.reservations import Draw, ReserveOutcome
@@ -21,60 +22,11 @@ RESERVED, BLOCKED, TOO_LARGE = (
     ReserveOutcome.BLOCKED,
     ReserveOutcome.TOO_LARGE,
 )
-WINDOW = 61
-"""Slots after which nothing of a sliding window counts."""
-
-
-class Member:
-    """A tenant in a cohort with one limit of 100, and the shortest way to calls of it."""
-
-    def __init__(self, house, row):
-        self.house, self.row, self.id = house, row, 0
-
-    async def join(self):
-        self.id = (await self.house.declare(self.row))[self.row.name]
-
-    def wish(self, amount):
-        draw = Draw(self.house.tenant, self.id, self.row.resource, amount)
-        return make.reserve(self.house.tenant, draw)
-
-    async def calls(self, amount):
-        return (await self.house.gateway.reserve(self.wish(amount))).outcome
-
-    async def usage(self):
-        [one] = await self.house.gateway.usage(self.house.tenant)
-        return one
-
-    async def changes(self, **changes):
-        self.row = dataclasses.replace(self.row, **changes)
-        await self.join()
 
 
 @pytest.fixture
-def cohort(house, operator):
-    """Let tenants join a cohort of their own; each with a limit of 100 tokens an hour."""
-    word = make.fresh("cohort")
-
-    async def join(**changes):
-        name = make.fresh("tenant")
-        await operator.put_tenant(make.tenant(name))
-        row = LimitRow("tph", "tokens", "1h", 100, cohort=word)
-        member = Member(
-            dataclasses.replace(house, tenant=name), dataclasses.replace(row, **changes)
-        )
-        await member.join()
-        return member
-
-    return join
-
-
-async def pass_slots(admin, slots, *members):
-    """Let time pass for what is counted: a slot is a sixtieth of the window."""
-    await admin.execute(
-        "UPDATE headrace.buckets SET at = at - $1 WHERE limit_id = ANY ($2)",
-        slots,
-        [one.id for one in members],
-    )
+def cohort(house):
+    return joining(house)
 
 
 async def test_what_the_others_do_not_use_is_lent(cohort):
@@ -250,46 +202,3 @@ async def test_racing_borrowers_take_no_more_than_is_lent(cohort, ledger_server)
     ]
     assert {word: won.count(word) for word in words} == words
     assert {word: (await one.usage()).lent for word, one in lenders.items()} == words
-
-
-async def parked(member, amount, tasks):
-    """Let tasks run into the limit of a member."""
-    row = await member.house.pipeline()
-    for _ in range(tasks):
-        await member.house.submit(row)
-    for lease in await member.house.claim(row, tasks):
-        await member.house.gateway.park(make.mark(lease, 600, limit_id=member.id, amount=amount))
-        await member.house.gateway.fail([make.failure(lease)])
-
-
-async def ready(admin, *members):
-    return [
-        await admin.fetchval(
-            "SELECT count(*) FROM headrace.tasks WHERE tenant = $1 AND state = 'ready'",
-            one.house.tenant,
-        )
-        for one in members
-    ]
-
-
-async def test_steps_that_wait_for_a_limit_go_when_there_is_room_to_borrow(cohort, admin):
-    a, b = [await cohort() for _ in range(2)]
-    await a.calls(100)
-    await b.calls(100)
-    await parked(a, 40, 3)
-    await a.house.gateway.sweep()
-    assert await ready(admin, a) == [0]
-    await pass_slots(admin, WINDOW, b)
-    await a.house.gateway.sweep()
-    assert await ready(admin, a) == [2]
-    await a.house.gateway.sweep()
-    assert await ready(admin, a) == [2]  # what was let go has not drawn yet
-
-
-async def test_steps_of_two_borrowers_are_not_let_go_for_the_same_room(cohort, admin):
-    a, b, _ = [await cohort() for _ in range(3)]
-    for one in (a, b):
-        await one.calls(100)
-        await parked(one, 10, 10)
-    await a.house.gateway.sweep()
-    assert sum(await ready(admin, a, b)) == 10

@@ -17,9 +17,9 @@ BEGIN
     WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = p_limit ORDER BY t.id LIMIT 1;
     SELECT coalesce(sum(t.park_amount), 0) INTO v_pending FROM tasks t
     WHERE t.tenant = p_tenant AND t.state = 'ready' AND t.park_limit = p_limit;
-    p_most := least(
-      p_most, ceil((p_left - v_pending)::float8 / greatest(v_each, 1)),
-      floor(greatest(headroom(p_limit) * p_share - v_pending, 0) / greatest(v_each, 1) + CASE p_share WHEN 1 THEN 0 ELSE random() END));
+    SELECT least(p_most, ceil((p_left - v_pending)::float8 / x.each), floor((h.room - v_pending)::float8 / x.each),
+                 floor((h.part - v_pending) / x.each + random()))
+    INTO p_most FROM headroom(p_limit, p_share) AS h CROSS JOIN (SELECT greatest(v_each, 1) AS each) AS x;
   END IF;
   IF p_most <= 0 THEN
     RETURN;
