@@ -58,8 +58,9 @@ def rooms(rules: Iterable[Rules], usages: Iterable[Usage], now: datetime) -> lis
 
 
 def _amount(rule: Rules, usage: Usage | None, now: datetime) -> float:
-    """Add up what is left now and what comes back within a minute."""
-    capacity, window = rule.limit.capacity, rule.limit.window
+    """Add up what is left now and what comes back within a minute, with what its cohort lends."""
+    window = rule.limit.window
+    capacity = rule.limit.capacity + ((usage.borrowable or 0) if usage else 0)
     if window == AT_ONCE:
         return capacity
     left = capacity if usage is None else max(capacity - usage.used - usage.reserved, 0)

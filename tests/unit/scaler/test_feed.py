@@ -38,7 +38,7 @@ def rule(capacity, resource="requests", window="1m", number=1, enforced=True, **
     return Rules.of(limit)
 
 
-def standing(one, used=0, reserved=0, resets_at=None):
+def standing(one, used=0, reserved=0, resets_at=None, borrowable=None):
     limit = one.limit
     return Standing(
         tenant=limit.tenant,
@@ -54,6 +54,7 @@ def standing(one, used=0, reserved=0, resets_at=None):
         resets_at=resets_at,
         digest="",
         waiting=0,
+        borrowable=borrowable,
     )
 
 
@@ -64,6 +65,8 @@ AHEAD = {
     "an hour comes back by a sixtieth": (rule(600, window="1h"), {"used": 600}, 10),
     "a day of the calendar": (rule(9, window="CalendarDay"), {"used": 4}, 5),
     "calls at once are there always": (rule(4, "llmCalls", "None"), {"used": 4}, 4),
+    "a minute that may be borrowed, too": (rule(3), {"used": 5, "borrowable": 4}, 9),
+    "calls at once that may be borrowed": (rule(4, "llmCalls", "None"), {"borrowable": 2}, 6),
     "a limit that was lowered": (rule(3), {"used": 9}, 3),
 }
 
