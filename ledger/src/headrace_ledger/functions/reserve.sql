@@ -36,6 +36,9 @@ DECLARE
   v_cool_of text[] := '{}';
   v_cool_until timestamptz[] := '{}';
   v_taken bigint[] := '{}';
+  e_shared boolean[]; -- of each draw
+  e_limit bigint[];
+  e_subject uuid[];
   v_borrows boolean := false; -- the cohorts are locked
   v_room bigint; -- what may be borrowed
   v_most bigint;
@@ -126,7 +129,18 @@ BEGIN
     END LOOP;
   END IF;
 
-  FOR k IN 1 .. cardinality(p_id) LOOP
+  -- Nothing stands in anybody's way: no need to judge the calls one by one.
+  IF NOT v_contended AND v_had = '{}' AND v_cool_of = '{}' THEN
+    b_add := ARRAY(SELECT sum(x.amount)::bigint FROM unnest(p_bucket, p_amount) AS x (j, amount) GROUP BY x.j ORDER BY x.j);
+    IF NOT EXISTS (SELECT FROM unnest(b_used, b_add, b_capacity) AS x (used, add, capacity) WHERE x.used + x.add > x.capacity) THEN
+      b_used := ARRAY(SELECT x.used + x.add FROM unnest(b_used, b_add) WITH ORDINALITY AS x (used, add, j) ORDER BY x.j);
+      v_taken := ARRAY(SELECT generate_series(1, cardinality(p_id)));
+      RETURN QUERY SELECT x.k, 'Reserved', NULL::bigint, NULL::bigint, 0::float8, '{}'::bigint[] FROM unnest(v_taken) AS x (k);
+    ELSE
+      b_add := array_fill(0::bigint, ARRAY[c_buckets]);
+    END IF;
+  END IF;
+  FOR k IN 1 .. CASE v_taken WHEN '{}' THEN cardinality(p_id) ELSE 0 END LOOP
     n := k;
     outcome := 'Reserved';
     limit_id := NULL;
@@ -202,6 +216,9 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 
+  e_shared := ARRAY(SELECT p_b_tenant[x.i] = '_platform' FROM unnest(p_bucket) WITH ORDINALITY AS x (i, e) ORDER BY x.e);
+  e_limit := ARRAY(SELECT p_b_limit[x.i] FROM unnest(p_bucket) WITH ORDINALITY AS x (i, e) ORDER BY x.e);
+  e_subject := ARRAY(SELECT p_b_subject[x.i] FROM unnest(p_bucket) WITH ORDINALITY AS x (i, e) ORDER BY x.e);
   FOREACH v_tenant IN ARRAY v_tenants LOOP
     PERFORM set_config('headrace.tenant', v_tenant, true);
     v_mine := ARRAY(SELECT x.j FROM unnest(array_positions(p_b_tenant, v_tenant)) AS x (j)
@@ -222,13 +239,9 @@ BEGIN
       SELECT v_tenant, p_id[x.k], p_gateway, coalesce(to_timestamp(v_first_us / 1000000.0), clock_timestamp()),
              now() + make_interval(secs => p_life[x.k]), p_task[x.k], p_fence[x.k], p_run[x.k],
              p_step[x.k], p_provider[x.k], p_model[x.k], p_input[x.k], p_output[x.k], p_cost[x.k], p_currency[x.k],
-             h.shared, h.limits, h.subjects, p_resources[p_first[x.k] : p_last[x.k]], p_amount[p_first[x.k] : p_last[x.k]]
+             e_shared[p_first[x.k] : p_last[x.k]], e_limit[p_first[x.k] : p_last[x.k]], e_subject[p_first[x.k] : p_last[x.k]],
+             p_resources[p_first[x.k] : p_last[x.k]], p_amount[p_first[x.k] : p_last[x.k]]
       FROM unnest(v_taken) AS x (k)
-      CROSS JOIN LATERAL (
-        SELECT coalesce(array_agg(p_b_tenant[y.i] = '_platform' ORDER BY y.e), '{}') AS shared,
-               coalesce(array_agg(p_b_limit[y.i] ORDER BY y.e), '{}') AS limits,
-               coalesce(array_agg(p_b_subject[y.i] ORDER BY y.e), '{}') AS subjects
-        FROM unnest(p_bucket[p_first[x.k] : p_last[x.k]]) WITH ORDINALITY AS y (i, e)) AS h
       WHERE p_tenant[x.k] = v_tenant;
     END IF;
   END LOOP;

@@ -21,17 +21,21 @@ BEGIN
   FOREACH v_tenant IN ARRAY v_tenants LOOP
     PERFORM set_config('headrace.tenant', v_tenant, true);
     WITH gone AS (
-      DELETE FROM reservations r USING unnest(p_tenant, p_id, p_input, p_output, p_cost, p_calls) AS i (tenant, id, input, output, cost, calls)
-      WHERE i.tenant = v_tenant AND r.tenant = v_tenant AND r.id = i.id AND r.id = ANY (p_id)
-      RETURNING r.*, i.input, i.output, i.cost AS paid, i.calls
+      DELETE FROM reservations r WHERE r.tenant = v_tenant AND r.id = ANY (p_id)
+      RETURNING r.id, micros(r.at) AS us, r.shared, r.limits, r.subjects, r.resources, r.amounts
+    ), each AS ( -- an array has its places by number: a join would compare every row with every other
+      SELECT g.*, array_position(p_id, g.id) AS n FROM gone g
+    ), changed AS ( -- calls that were reserved together are one change of a bucket
+      SELECT x.shared, x.limit_id, x.subject, g.us, sum(x.amount) AS held, sum(CASE x.resource
+               WHEN 'tokens' THEN p_input[g.n] + p_output[g.n] WHEN 'inputTokens' THEN p_input[g.n] WHEN 'outputTokens' THEN p_output[g.n]
+               WHEN 'cost' THEN p_cost[g.n] ELSE p_calls[g.n] END - x.amount) AS more
+      FROM each g, unnest(g.shared, g.limits, g.subjects, g.resources, g.amounts) AS x (shared, limit_id, subject, resource, amount)
+      GROUP BY 1, 2, 3, 4
     )
-    SELECT array_agg(CASE WHEN x.shared THEN '_platform' ELSE v_tenant END) AS tenants, array_agg(x.limit_id) AS limits,
-           array_agg(x.subject) AS subjects, array_agg(micros(g.at)) AS us,
-           array_agg(x.amount) AS held,
-           array_agg(CASE x.resource WHEN 'tokens' THEN g.input + g.output WHEN 'inputTokens' THEN g.input
-                                     WHEN 'outputTokens' THEN g.output WHEN 'cost' THEN g.paid ELSE g.calls END - x.amount) AS more
+    SELECT array_agg(CASE WHEN c.shared THEN '_platform' ELSE v_tenant END) AS tenants, array_agg(c.limit_id) AS limits,
+           array_agg(c.subject) AS subjects, array_agg(c.us) AS us, array_agg(c.held::bigint) AS held, array_agg(c.more::bigint) AS more
     INTO v
-    FROM gone g, unnest(g.shared, g.limits, g.subjects, g.resources, g.amounts) AS x (shared, limit_id, subject, resource, amount);
+    FROM changed c;
     IF v.limits IS NOT NULL THEN
       d_tenant := d_tenant || v.tenants;
       d_limit := d_limit || v.limits;
