@@ -13,10 +13,14 @@ Decide = Callable[[], Awaitable[bool]]
 LONE = 400
 
 
-async def main(make: Callable[[str, int], Awaitable[Decide]]) -> None:
-    """Decide so many seconds within a capacity never reached; then again, past one that is."""
-    redis, seconds, callers, capacity = sys.argv[1], *map(int, sys.argv[2:])
-    one = await make(redis, capacity)
+async def main(make: Callable[[str, int, list[str]], Awaitable[Decide]]) -> None:
+    """
+    Decide so many seconds within a capacity never reached, or past one that is.
+
+    Every call asks so many limits, one after the other: neither peer asks several at once.
+    """
+    redis, seconds, callers, capacity, limits = sys.argv[1], *map(int, sys.argv[2:])
+    one = await make(redis, capacity, [f"limit-{n}" for n in range(limits)])
     said = await decided(one, seconds, callers) if capacity > 10**6 else await filled(one, callers)
     print(json.dumps(said))
 

@@ -1,4 +1,4 @@
-"""`decide.py REDIS SECONDS CALLERS CAPACITY`: decisions of `limits`, its async form over Redis."""
+"""`decide.py REDIS SECONDS CALLERS CAPACITY LIMITS`: `limits` over Redis, its async form."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from decisions import Decide, main
 
 
-async def decide(redis: str, capacity: int) -> Decide:
+async def decide(redis: str, capacity: int, keys: list[str]) -> Decide:
     limiter = SlidingWindowCounterRateLimiter(RedisStorage(f"async+{redis}"))
     item = RateLimitItemPerHour(capacity)
 
     async def one() -> bool:
-        return await limiter.hit(item, "bench")
+        return all([await limiter.hit(item, key) for key in keys])
 
     return one
 

@@ -1,4 +1,4 @@
-"""`decide.py REDIS SECONDS CALLERS CAPACITY`: decisions of `throttled-py`, GCRA over Redis."""
+"""`decide.py REDIS SECONDS CALLERS CAPACITY LIMITS`: `throttled-py`, GCRA over Redis."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from throttled.asyncio.rate_limiter import per_duration
 from decisions import Decide, main
 
 
-async def decide(redis: str, capacity: int) -> Decide:
+async def decide(redis: str, capacity: int, keys: list[str]) -> Decide:
     # A burst of all of it, and next to nothing comes back while it is measured.
     quota = per_duration(timedelta(days=1), 1, burst=capacity)
     limiter = Throttled(
-        key="bench",
         using=RateLimiterType.GCRA.value,
         quota=quota,
         store=RedisStore(server=redis),
     )
 
     async def one() -> bool:
-        return not (await limiter.limit()).limited
+        return not any([(await limiter.limit(key)).limited for key in keys])
 
     return one
 
