@@ -20,6 +20,7 @@ class ConditionType(StrEnum):
     LIMITS_ENFORCED = "LimitsEnforced"
     WITHIN_BUDGET = "WithinBudget"
     PRICES_KNOWN = "PricesKnown"
+    COOLING_DOWN = "CoolingDown"
 
 
 class Reason(StrEnum):
@@ -67,6 +68,8 @@ class Reason(StrEnum):
     BUDGET_EXHAUSTED = "BudgetExhausted"
     PRICES_KNOWN = "PricesKnown"
     PRICES_MISSING = "PricesMissing"
+    RATE_LIMITED = "RateLimited"
+    CIRCUIT_OPEN = "CircuitOpen"
 
 
 CONDITIONS: Final[dict[ConditionType, str]] = {
@@ -83,6 +86,7 @@ CONDITIONS: Final[dict[ConditionType, str]] = {
     ConditionType.LIMITS_ENFORCED: "The ledger enforces the limits that the spec declares.",
     ConditionType.WITHIN_BUDGET: "No budget is used up.",
     ConditionType.PRICES_KNOWN: "Every model has a price; the message says where from.",
+    ConditionType.COOLING_DOWN: "Nobody calls the provider for a while; absent otherwise.",
 }
 
 MEANING: Final[dict[Reason, str]] = {
@@ -130,4 +134,6 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.BUDGET_EXHAUSTED: "A budget is used up; the message says until when.",
     Reason.PRICES_KNOWN: "Every model of the provider has a price.",
     Reason.PRICES_MISSING: "Some models have no price; the message names them.",
+    Reason.RATE_LIMITED: "The provider answered 429 and is left alone for as long as it said.",
+    Reason.CIRCUIT_OPEN: "The provider failed again and again; see `circuitBreaker`.",
 }

@@ -48,6 +48,12 @@ class Metrics:
             ["resource", "mode"],
             registry=registry,
         )
+        self.circuits = Counter(
+            "headrace_circuit_openings",
+            "Times that this gateway has found a provider to fail once too often.",
+            ["provider"],
+            registry=registry,
+        )
         self.estimates = Histogram(
             "headrace_estimated_input_ratio",
             "Input tokens as estimated before a call, by what the provider counted.",

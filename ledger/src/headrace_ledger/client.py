@@ -9,6 +9,7 @@ from uuid import UUID
 import asyncpg
 
 from headrace_ledger.call import Caller
+from headrace_ledger.cooldowns import Cooldowns
 from headrace_ledger.counts import Counts
 from headrace_ledger.errors import (
     LedgerUnavailableError,
@@ -48,7 +49,7 @@ class _Connection(asyncpg.Connection):
         return ""  # saves a round trip per call
 
 
-class Ledger(Runs, Tasks, Models, Limits, Counts, Keys, Rows, Sweep):
+class Ledger(Runs, Tasks, Models, Limits, Cooldowns, Counts, Keys, Rows, Sweep):
     """Every verb of the ledger; see the modules that it is composed of."""
 
     def __init__(self, caller: Caller, url: str, settings: dict[str, str]) -> None:

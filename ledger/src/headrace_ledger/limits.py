@@ -54,10 +54,6 @@ class Limits(Verbs):
         """Say that this gateway lives; what it has reserved is held for another 30 s."""
         await self._caller.rows("beat_gateway", self._gateway)
 
-    async def cool_down(self, provider: str, seconds: float, reason: str) -> None:
-        """Let nobody call a provider for a while."""
-        await self._caller.rows("cool_down", provider, seconds, reason)
-
     async def reserve(self, wish: Reserve) -> Reserved:
         """Reserve a call, in one statement with whoever asks at the same time."""
         return await self._reserves.call(wish)

@@ -151,6 +151,21 @@ async def test_a_provider_that_asks_for_a_pause_is_asked_by_nobody(ledger_server
         assert other["task"] != door.lease["task"]
 
 
+async def test_a_provider_that_fails_is_left_alone_and_tried_again(ledger_server):
+    script = (refuse(503), refuse(503), text())
+    breaks = {"circuitBreaker": {"consecutiveFailures": 2, "openFor": "1s"}}
+    async with calling(ledger_server, *script, spec=breaks, options=SHORT) as (door, one, key):
+        for n in range(2):
+            assert (await door.chat(key, temperature=n)).status_code == 502
+        answer = await door.chat(key, temperature=2)
+        assert (answer.status_code, answer.json()["reason"]) == (429, "CircuitOpen")
+        assert len(one.asked) == 2
+        await door.complete(door.lease, "whatever", "c-1")
+        await door.claim("m-2", wait=10)  # when it is tried again
+        assert (await door.chat(door.key("m-2"))).status_code == 200
+        assert len(one.asked) == 3
+
+
 async def test_a_failed_call_uses_a_request_and_no_tokens(ledger_server):
     async with calling(ledger_server, refuse(500)) as (door, _, key):
         await declare(

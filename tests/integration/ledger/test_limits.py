@@ -11,6 +11,7 @@ import pytest
 
 import ledger_rows as make
 from headrace_ledger.client import Ledger
+from headrace_ledger.cooldowns import CIRCUIT_OPEN
 from headrace_ledger.declared import LimitRow, ProviderRow
 from headrace_ledger.reservations import Draw, ReserveOutcome
 
@@ -232,6 +233,35 @@ async def test_what_a_dead_gateway_held_is_settled_at_the_estimate(house, admin)
     call = await admin.fetchrow("SELECT * FROM headrace.calls WHERE id = $1", wish.id)
     assert (call["input_tokens"], call["output_tokens"], call["cost"]) == (10, 20, Decimal("0.25"))
     assert (call["estimated"], call["live"]) == (True, False)
+
+
+async def test_a_circuit_stays_open_for_twice_as_long_until_somebody_is_answered(house, admin):
+    provider = make.fresh("provider")
+
+    async def waits():
+        said = await house.gateway.reserve(make.reserve(house.tenant, provider=provider))
+        return round(said.seconds)
+
+    async def over():
+        await admin.execute(
+            "UPDATE headrace.cooldowns SET until = now() WHERE provider = $1", provider
+        )
+
+    await house.gateway.open_circuit(provider, 30, 100)
+    await house.gateway.open_circuit(provider, 30, 100)  # another gateway saw it fail too
+    assert await waits() == 30
+    mine = [one for one in await house.operator.cooldowns() if one.provider == provider]
+    assert [one.reason for one in mine] == [CIRCUIT_OPEN]
+    assert not await house.gateway.close_circuit(provider)  # of a call that began before
+    for seconds in (60, 100, 100):
+        await over()
+        await house.gateway.open_circuit(provider, 30, 100)
+        assert await waits() == seconds
+    await over()
+    assert await house.gateway.close_circuit(provider)
+    assert provider not in {one.provider for one in await house.operator.cooldowns()}
+    await house.gateway.open_circuit(provider, 30, 100)
+    assert await waits() == 30
 
 
 async def test_a_provider_that_cools_is_reserved_by_nobody(house):

@@ -10,6 +10,7 @@ from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.apply.memory_ledger import Spent
 from headrace_operator.errors import LedgerUnavailableError
 from headrace_operator.model.counted import Cap, Counted
+from headrace_operator.model.usage import Cooldown
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.gather import gather_pipeline
 from worlds import PIPELINE, PROVIDER, TENANT, globe, settled
@@ -93,7 +94,8 @@ async def test_one_call_asks_for_all_providers_and_none_for_those_without_limits
     await one.settle()
     one.ledger.calls.clear()
     await loops.count(one.world)
-    assert one.ledger.calls == ["counts", "usage", "usage"]  # of 'acme' and of '_platform'
+    usages = ["usage"] * 2  # of 'acme' and of '_platform'
+    assert one.ledger.calls == ["counts", *usages, "cooldowns"]
 
 
 async def test_limits_that_somebody_removed_from_the_ledger_are_written_again():
@@ -143,7 +145,22 @@ async def test_limits_that_left_the_spec_leave_ledger_and_status():
     assert one.status(TENANT)["limits"] == []
     one.ledger.calls.clear()
     await loops.count(one.world)
-    assert one.ledger.calls == ["counts"]
+    assert one.ledger.calls == ["counts", "cooldowns"]
+
+
+async def test_a_cooldown_comes_and_goes_in_the_status_of_its_provider():
+    one = await limited()
+    name = PROVIDER.name
+    one.ledger.cooling = [Cooldown(name, make.NOW, "CircuitOpen"), Cooldown("gone", make.NOW, "")]
+    await loops.count(one.world)
+    await one.settle()
+    assert "CoolingDown" in {each["type"] for each in one.status(PROVIDER)["conditions"]}
+    assert one.status(PROVIDER)["cooldownUntil"]
+    one.ledger.cooling = []
+    await loops.count(one.world)
+    await one.settle()
+    assert "CoolingDown" not in {each["type"] for each in one.status(PROVIDER)["conditions"]}
+    assert "cooldownUntil" not in one.status(PROVIDER)
 
 
 @pytest.mark.parametrize("key", [TENANT, PROVIDER], ids=["tenant", "provider"])

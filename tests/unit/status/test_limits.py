@@ -291,10 +291,3 @@ AMOUNTS = {"zero": (0, "0"), "tens": (100 * BILLION, "100"), "parts": (1_250_000
 @pytest.mark.parametrize(("billionths", "want"), AMOUNTS.values(), ids=AMOUNTS)
 def test_money(billionths, want):
     assert money(billionths) == want
-
-
-def test_a_held_provider_says_so():
-    raw = make.provider(stopPolicy="Hold")
-    identity, spec = Identity.of(raw), make.parsed_provider(raw)
-    status = assess_provider(ProviderSeen(identity, {}, spec, ()), None, None, make.NOW)
-    assert told(status, "Paused")[:2] == ("True", "StopPolicyHold")

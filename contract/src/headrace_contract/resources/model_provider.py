@@ -20,7 +20,7 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
-from headrace_contract.resources.limits import Limits, LimitUsages, Nearest
+from headrace_contract.resources.limits import Instant, Limits, LimitUsages, Nearest
 
 
 class SecretKeyRef(Spec):
@@ -78,6 +78,19 @@ class Timeouts(Spec):
     """Longest time of one call; 300s by default."""
 
 
+class CircuitBreaker(Spec):
+    """When a provider that fails is left alone, by every gateway and for every tenant."""
+
+    consecutive_failures: Annotated[int, Field(ge=1, le=1000)] = 5
+    """Calls in a row, as one gateway sees them, that got no answer: 5xx, no connection, no first
+    byte in time. 5 by default."""
+    open_for: PositiveDuration = "30s"
+    """How long nobody calls it; then the first failure opens the circuit again, for twice as long.
+    30s by default."""
+    max_open_for: PositiveDuration = "10m"
+    """The longest time; 10m by default."""
+
+
 class ModelProviderSpec(Spec):
     """What a platform team offers."""
 
@@ -118,6 +131,8 @@ class ModelProviderSpec(Spec):
     """Tenants that may use the provider; all when empty."""
     limits: Limits = []
     """How much all tenants together may use in a time; no limit when empty."""
+    circuit_breaker: CircuitBreaker | None = None
+    """Leaves a provider alone that fails; when absent, every call is tried."""
     stop_policy: Literal["None", "Hold"] = "None"
     """'Hold' makes no new call: a fallback is asked, or the step waits; 'None' by default."""
     timeouts: Timeouts = Field(default_factory=Timeouts)
@@ -131,5 +146,7 @@ class ModelProviderStatus(Status):
     """Pipelines that refer to the provider."""
     limits: LimitUsages = []
     """How each limit stands, over all tenants."""
+    cooldown_until: Instant | None = None
+    """Until when nobody calls it; the condition 'CoolingDown' says why. Absent otherwise."""
     nearest: Nearest = ""
     """The limit of which most is used, for people: 'tokens 1m 92 %'."""

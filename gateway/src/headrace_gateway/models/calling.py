@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from headrace_contract.failures import ErrorClass
+from headrace_contract.waits import LimitReason
 from headrace_gateway.edge.trace import child
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
+from headrace_gateway.models.breaker import Breaker
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
 from headrace_gateway.models.ports import (
     Post,
@@ -72,6 +74,7 @@ class Caller:
     def __init__(self, world: World, reserving: Reserving) -> None:
         self._world = world
         self._reserving = reserving
+        self._breaker = Breaker(world.ledger, world.metrics)
 
     async def open(self, call: Call, targets: list[Target]) -> Opened:
         """Return the first target that answers; a limit outweighs every other failure."""
@@ -79,15 +82,26 @@ class Caller:
         last: ProviderFailure | None = None
         for target in targets:
             try:
-                return await self._patiently(call, target)
+                opened = await self._patiently(call, target)
             except ProviderFailure as failure:
+                await self._note(target, failure)
                 self._world.metrics.calls.labels(target.provider, failure.error_class).inc()
                 if failure.error_class is ErrorClass.RATE_LIMITED:
                     limited = limited or failure
                 last = failure
                 if not failure.providers_fault:
                     break
+            else:
+                await self._breaker.answered(target.provider)
+                return opened
         raise limited or last or ProviderFailure(ErrorClass.PROVIDER_ERROR, "Nobody to ask.")
+
+    async def _note(self, target: Target, failure: ProviderFailure) -> None:
+        if isinstance(failure, LimitFailure):  # no call was made
+            if failure.reason == LimitReason.CIRCUIT_OPEN:
+                self._breaker.doubt(target.provider)
+        else:
+            await self._breaker.failed(target, failure)
 
     async def _patiently(self, call: Call, target: Target) -> Opened:
         """Wait a short limit out at the door: it costs less than parking."""

@@ -15,6 +15,7 @@ from headrace_gateway.models.metering import Estimator, Rules, Whose, draws, wan
 from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.refusals import LimitError
 from headrace_gateway.pools import Kept
+from headrace_ledger.cooldowns import CIRCUIT_OPEN
 from headrace_ledger.errors import LedgerError
 from headrace_ledger.reservations import Reserve, ReserveOutcome, Settlement
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from headrace_ledger.reservations import Reserved
 
 LIMITS_SECONDS: Final = 1.0
+COOLING_SECONDS: Final = 1.0
 MARGIN_SECONDS: Final = 60.0
 DEFAULT_OUTPUT: Final = 4096
 """The most tokens of an answer when neither the caller nor the step says it."""
@@ -77,6 +79,9 @@ class Reserving:
         self._world = world
         self._patience = patience
         self._estimator = Estimator()
+        self._cooling: Kept[None, dict[str, str]] = Kept(
+            self._reasons, COOLING_SECONDS, world.clock.monotonic
+        )
         self._rules: Kept[str, dict[str | None, list[Rules]]] = Kept(
             self._read, LIMITS_SECONDS, world.clock.monotonic
         )
@@ -113,7 +118,11 @@ class Reserving:
             self._world.metrics.limited.labels(by_id[limit].limit.resource, "Shadow").inc()
         if said.outcome is ReserveOutcome.RESERVED:
             return held, None
-        return held, refused(said, by_id.get(said.limit_id or 0), target.provider)
+        rule = by_id.get(said.limit_id or 0)
+        if said.outcome is ReserveOutcome.COOLING or rule is None:
+            reasons = await self._patience.until_there(lambda: self._cooling.get(None)) or {}
+            return held, cooling(target.provider, reasons.get(target.provider, ""), said.seconds)
+        return held, refused(said, rule)
 
     async def _concerning(self, call: Call) -> tuple[Rules, ...]:
         """Return the limits that may speak about a call: of everybody, and of its own pipeline."""
@@ -165,6 +174,10 @@ class Reserving:
         )
         return Held(wish, ask.size, output if counts_output and not ask.most_output else None)
 
+    async def _reasons(self, _: None) -> dict[str, str]:
+        """Say why each provider cools that does; only a call that was refused for it asks."""
+        return {one.provider: one.reason for one in await self._world.ledger.cooldowns()}
+
     async def _read(self, tenant: str) -> dict[str | None, list[Rules]]:
         """Read limits by pipeline: a tenant of many would else look at all of theirs each call."""
         found: dict[str | None, list[Rules]] = defaultdict(list)
@@ -180,11 +193,17 @@ def held_back(provider: str, seconds: float) -> LimitFailure:
     return LimitFailure(LimitReason.PROVIDER_HELD, text, seconds)
 
 
-def refused(said: Reserved, rule: Rules | None, provider: str) -> LimitFailure:
-    """Say what stands in the way; raise LimitError where waiting is no use."""
-    if said.outcome is ReserveOutcome.COOLING or rule is None:
-        text = f"Provider '{provider}' asked for a pause."
-        return LimitFailure(LimitReason.COOLING_DOWN, text, said.seconds)
+def cooling(provider: str, reason: str, seconds: float) -> LimitFailure:
+    """Say that nobody calls a provider for a while."""
+    if reason == CIRCUIT_OPEN:
+        text = f"Provider '{provider}' fails and is left alone for a while."
+        return LimitFailure(LimitReason.CIRCUIT_OPEN, text, seconds)
+    text = f"Provider '{provider}' asked for a pause."
+    return LimitFailure(LimitReason.COOLING_DOWN, text, seconds)
+
+
+def refused(said: Reserved, rule: Rules) -> LimitFailure:
+    """Say which limit stands in the way; raise LimitError where waiting is no use."""
     limit = rule.limit
     if said.outcome is ReserveOutcome.TOO_LARGE:
         asked, whole = rule.told(said.amount or 0), rule.told(limit.capacity)

@@ -13,7 +13,7 @@ from headrace_gateway.pools import Kept
 
 if TYPE_CHECKING:
     from headrace_contract.compiled import CompiledPipeline, CompiledTarget
-    from headrace_contract.resources.model_provider import Price
+    from headrace_contract.resources.model_provider import CircuitBreaker, Price
     from headrace_gateway.clock import Clock
     from headrace_ledger.declared import ProviderRow
 
@@ -33,6 +33,7 @@ class Target:
     connect_seconds: float
     first_byte_seconds: float
     total_seconds: float
+    breaker: CircuitBreaker | None = None
     held: bool = False
     """No call is made to it: a fallback is asked, or the step is parked."""
     price_version: str | None = None
@@ -80,6 +81,7 @@ class Targets:
             connect_seconds=parse_duration(spec.timeouts.connect).total_seconds(),
             first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
             total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
+            breaker=spec.circuit_breaker,
             held=spec.stop_policy == "Hold",
             price_version=spec.price_version(model.name) if model.price else None,
         )

@@ -14,7 +14,7 @@ from headrace_ledger.declared import ProviderRow, TenantRow
 from headrace_operator.apply.errors import ledger_errors
 from headrace_operator.apply.rows import limit_set, pipeline_row
 from headrace_operator.model.counted import Cap, Counted
-from headrace_operator.model.usage import Usage
+from headrace_operator.model.usage import Cooldown, Usage
 from headrace_operator.plan.stamp import digest
 
 if TYPE_CHECKING:
@@ -115,6 +115,12 @@ class LedgerRows:
             )
             for row in rows
         ]
+
+    async def cooldowns(self) -> list[Cooldown]:
+        """List the providers that nobody may call at this moment."""
+        async with self._door() as ledger:
+            rows = await ledger.cooldowns()
+        return [Cooldown(row.provider, row.until, row.reason) for row in rows]
 
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         """Hold a pipeline for good; say how many steps run and how many runs are unfinished."""

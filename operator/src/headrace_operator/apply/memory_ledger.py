@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.counted import Counted
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
+    from headrace_operator.model.usage import Cooldown
     from headrace_operator.plan.build import LedgerPlan
     from headrace_operator.plan.limits import LimitsPlan
 
@@ -48,6 +49,7 @@ class MemoryLedger:
         """By tenant and owner; a set without limits is not there, as in the ledger."""
         self.spent: dict[tuple[str, str, str], Spent] = {}
         """By tenant, owner and name of the limit."""
+        self.cooling: list[Cooldown] = []
         self.counted: dict[tuple[str, str], Counted] = {}
         self.remaining: dict[str, tuple[int, int]] = {}
         self.draining_pools: dict[tuple[str, str], set[str]] = {}
@@ -82,6 +84,10 @@ class MemoryLedger:
             if whose == tenant
             for usage in self._usages(plan)
         ]
+
+    async def cooldowns(self) -> list[Cooldown]:
+        self._call("cooldowns")
+        return list(self.cooling)
 
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         self._call("drain_pipeline")

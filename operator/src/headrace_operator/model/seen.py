@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.counted import Cap
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.tenancy import Tenant
-    from headrace_operator.model.usage import Usage
+    from headrace_operator.model.usage import Cooldown, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +67,4 @@ class ProviderSeen:
     pipelines: int = 0
     usages: tuple[Usage, ...] | None = None
     """How its limits stand; None while nobody could ask."""
+    cooldown: Cooldown | None = None

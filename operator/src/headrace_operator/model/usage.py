@@ -50,6 +50,15 @@ class Usage:
         return 100 * (self.used + self.reserved) // self.capacity
 
 
+@dataclass(frozen=True, slots=True)
+class Cooldown:
+    """A provider that nobody may call, until when and why."""
+
+    provider: str
+    until: datetime
+    reason: str
+
+
 def digest_of(usages: Iterable[Usage]) -> str:
     """Say which limits the ledger has of an owner; the empty string if none."""
     return next((usage.digest for usage in usages), "")

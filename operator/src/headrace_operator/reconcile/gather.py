@@ -100,6 +100,7 @@ def gather_provider(key: Key, world: World) -> ProviderSeen | None:
         problems=problems,
         pipelines=count,
         usages=world.board.usages.get(key),
+        cooldown=world.board.cooldowns.get(key.name),
     )
 
 

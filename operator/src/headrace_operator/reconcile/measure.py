@@ -34,6 +34,17 @@ async def measure(world: World) -> None:
         usages = await world.ledger.usage(tenant)
         for key, plan in declared:
             _note(key, plan, _of(plan, usages), world)
+    await _look_for_cooldowns(world)
+
+
+async def _look_for_cooldowns(world: World) -> None:
+    """Ask which providers nobody may call; one for which that is news is due."""
+    offered = list(providers(world))
+    found = {one.provider: one for one in await world.ledger.cooldowns()} if offered else {}
+    before, world.board.cooldowns = world.board.cooldowns, found
+    for identity, _ in offered:
+        if found.get(identity.name) != before.get(identity.name):
+            world.queue.add(identity.key)
 
 
 def _declared(world: World) -> Iterator[tuple[Key, LimitsPlan]]:

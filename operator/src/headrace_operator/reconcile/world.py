@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Key, Resource
     from headrace_operator.model.tenancy import Tenant
-    from headrace_operator.model.usage import Usage
+    from headrace_operator.model.usage import Cooldown, Usage
     from headrace_operator.plan.context import Site
     from headrace_operator.reconcile.cache import Cache
     from headrace_operator.reconcile.queue import WorkQueue
@@ -51,6 +51,7 @@ class Ledger(Rows, Protocol):
     async def providers(self) -> set[tuple[str, str]]: ...
     async def counts(self) -> dict[tuple[str, str], Counted]: ...
     async def usage(self, tenant: str) -> list[Usage]: ...
+    async def cooldowns(self) -> list[Cooldown]: ...
     async def draining(self, namespace: str, pipeline: str) -> set[str]: ...
     def forget(self, uid: str) -> None: ...
 
@@ -72,6 +73,8 @@ class Board:
     """None until they could be counted once."""
     usages: dict[Key, tuple[Usage, ...]] = field(default_factory=dict)
     """How the limits of a tenant or provider last stood, where they declare any (`measure`)."""
+    cooldowns: dict[str, Cooldown] = field(default_factory=dict)
+    """Providers that nobody may call, by name (`measure`)."""
     judged: dict[str, tuple[int, tuple[Problem, ...]]] = field(default_factory=dict)
     """Problems of a spec by UID, and the generation that they were found in."""
     written: dict[Key, datetime] = field(default_factory=dict)

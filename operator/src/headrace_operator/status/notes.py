@@ -10,7 +10,13 @@ from headrace_contract.reasons import ConditionType, Reason
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BAD_NEWS: Final = frozenset({ConditionType.STALLED.value, ConditionType.DELETION_BLOCKED.value})
+_BAD_NEWS: Final = frozenset(
+    {
+        ConditionType.STALLED.value,
+        ConditionType.DELETION_BLOCKED.value,
+        ConditionType.COOLING_DOWN.value,
+    }
+)
 _GOOD_FROM_THE_START: Final = frozenset(
     {
         ConditionType.ACCEPTED.value,
@@ -27,7 +33,9 @@ _TOLD: Final = (
     ConditionType.DELETION_BLOCKED,
     ConditionType.LIMITS_ENFORCED,
     ConditionType.WITHIN_BUDGET,
+    ConditionType.COOLING_DOWN,
 )
+_EVERYDAY: Final = Reason.RATE_LIMITED.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ def notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Note, ...]:
 
 def _is_news(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     """Say whether it was otherwise before; that all is well from the start is no news."""
+    if now["reason"] == _EVERYDAY:
+        return False
     if now["reason"] == _WARNED:  # each percent is told, with the words that name it
         return then is None or bool(then["message"] != now["message"])
     if then is None:

@@ -10,7 +10,7 @@ from headrace_operator.errors import PermanentError
 from headrace_operator.plan.limits import provider_limits, tenant_limits
 from headrace_operator.plan.prices import LIST
 from headrace_operator.status import limits
-from headrace_operator.status.conditions import Verdict, merge, progress, refusal
+from headrace_operator.status.conditions import Verdict, merge, progress, refusal, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace_contract.resources.limits import Budget
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.seen import ProviderSeen, TenantSeen
-    from headrace_operator.model.usage import Usage
+    from headrace_operator.model.usage import Cooldown, Usage
     from headrace_operator.plan.limits import LimitsPlan
     from headrace_operator.plan.prices import Priced
 
@@ -84,6 +84,9 @@ def assess_provider(
     standing.pop("budgets", None)  # a provider has none
     if offered is not None:
         verdicts.append(_prices(offered))
+    if seen.cooldown is not None:
+        verdicts.append(_cooling(seen.cooldown))
+        standing["cooldownUntil"] = stamp(seen.cooldown.until)
     if seen.spec is not None and seen.spec.stop_policy == "Hold":
         message = "`stopPolicy: Hold` is in force: no call to the provider begins."
         verdicts.append(Verdict(ConditionType.PAUSED, "True", Reason.STOP_POLICY_HOLD, message))
@@ -113,6 +116,15 @@ def _standing(
         "budgets": limits.budget_usages(usages, budgets),
         "nearest": limits.nearest(usages),
     }
+
+
+def _cooling(cooldown: Cooldown) -> Verdict:
+    kind = ConditionType.COOLING_DOWN
+    if cooldown.reason == Reason.CIRCUIT_OPEN:
+        message = "It failed too often in a row; nobody calls it until `status.cooldownUntil`."
+        return Verdict(kind, "True", Reason.CIRCUIT_OPEN, message)
+    message = "It answered 429; nobody calls it until `status.cooldownUntil`."
+    return Verdict(kind, "True", Reason.RATE_LIMITED, message)
 
 
 def _prices(offered: Priced) -> Verdict:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COUNTS: Final = frozenset({"backlog", "workers", "pipelines", "limits", "budgets", "nearest"})
+COUNTS: Final = frozenset(
+    {"backlog", "workers", "pipelines", "limits", "budgets", "nearest", "cooldownUntil"}
+)
 NEVER: Final = None
 
 
