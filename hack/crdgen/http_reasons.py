@@ -13,6 +13,7 @@ MEANING: Final[dict[str, str]] = {
     "BadRequest": "The request cannot be read, or is not complete.",
     "Unauthenticated": "No known key or token came with the request.",
     "Forbidden": "Who asks is known, and may not do this.",
+    "NotAllowedByTenant": "The pipeline's tenant does not allow it, whoever asks.",
     "NotFound": "Absent, or somebody else's: the answer is the same.",
     "MethodNotAllowed": "The address does not answer this method; `Allow` names those it does.",
     "RequestTimeout": "The body did not arrive in time.",

@@ -8,6 +8,7 @@ from headrace_contract.resources.kinds import AGENT_TENANT
 # Not filled in by the API server, since a tenant may give them.
 LEFT_OPEN = {
     "AgentPipeline": {
+        "priority": True,
         "retry": {"max_attempts"},
         "limits": {"max_concurrent_runs": True, "per_run": {"max_duration"}},
         "results": {"ttl"},
@@ -27,6 +28,12 @@ CASES = (
         AGENT_TENANT,
         tenant(defaults={"retry": {"maxAttempts": 21}}),
         "spec.defaults.retry.maxAttempts",
+    ),
+    Case(
+        "a priority that is none as the most",
+        AGENT_TENANT,
+        tenant(maxPriority="Urgent"),
+        "spec.maxPriority",
     ),
     Case(
         "an override by which no run has time",

@@ -23,11 +23,11 @@ from headrace_contract.api import (
     KeyRequest,
     KeyRotationRequest,
     KeyView,
-    Priority,
     RunAccepted,
     RunList,
     RunView,
 )
+from headrace_contract.priority import Priority
 
 M = TypeVar("M", bound=BaseModel)
 _KEY: Final = "HEADRACE_API_KEY"

@@ -55,6 +55,7 @@ def plan_pipeline(bundle: Bundle, pipeline: Pipeline, offline: Offline) -> Plan:
         generation=1,
         spec=spec,
         providers=providers,
+        max_priority=tenant.spec.max_priority,
     )
     refused = admit(spec, tenant, providers)
     if not isinstance(compiled, CompiledPipeline):

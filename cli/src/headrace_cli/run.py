@@ -17,7 +17,8 @@ from headrace_cli.inputs import read_input
 from headrace_cli.live import show_for
 from headrace_cli.options import DEFAULT_GATEWAY, Format, Gateway, Namespace, Output
 from headrace_cli.printing import plain, render_value, say
-from headrace_contract.api import Priority, RunAccepted
+from headrace_contract.api import RunAccepted
+from headrace_contract.priority import Priority
 from headrace_contract.resources.base import parse_duration
 
 
@@ -75,7 +76,7 @@ def command(  # noqa: PLR0913, PLR0917 -- typer makes an option of each paramete
         str | None, typer.Option(help="The same key with the same input is the same run.")
     ] = None,
     priority: Annotated[
-        Priority | None, typer.Option(help="How soon, beside other runs; Normal unless given.")
+        Priority | None, typer.Option(help="How soon, beside other runs; its pipeline's if absent.")
     ] = None,
     deadline: Annotated[
         str | None, typer.Option(help="When it fails as Timeout: '2h' from now, or a time.")

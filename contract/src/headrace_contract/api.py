@@ -14,7 +14,6 @@ from pydantic import Field
 from headrace_contract.compiled import Message
 
 Scope = Literal["submit", "read", "operate"]
-Priority = Literal["Low", "Normal", "High"]
 CostBy = Literal["tenant", "pipeline", "model", "run"]
 
 

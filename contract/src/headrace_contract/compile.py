@@ -18,6 +18,7 @@ from headrace_contract.compiled import (
     CompiledStep,
     CompiledTarget,
 )
+from headrace_contract.priority import Priority
 from headrace_contract.problem import Problem, quoted
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import AgentPipelineSpec, ModelTarget, PipelineModel
@@ -41,6 +42,7 @@ def compile_pipeline(  # noqa: PLR0913 -- an object's identity and its spec; all
     generation: int,
     spec: AgentPipelineSpec,
     providers: Providers,
+    max_priority: Priority = "High",
 ) -> CompiledPipeline | list[Problem]:
     """Compile a spec that `check_pipeline` found nothing wrong with, or say what is not there."""
     models, problems = _models(spec, providers)
@@ -70,6 +72,8 @@ def compile_pipeline(  # noqa: PLR0913 -- an object's identity and its spec; all
             initial_seconds=_seconds(backoff.initial),
             max_seconds=_seconds(backoff.max),
         ),
+        priority=spec.priority,
+        max_priority=max_priority,
         max_concurrent_runs=spec.limits.max_concurrent_runs,
         run_seconds=_seconds(spec.limits.per_run.max_duration),
         result_seconds=_seconds(spec.results.ttl),

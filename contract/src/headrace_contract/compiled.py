@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
+
+from headrace_contract.priority import Priority
 
 SCHEMA_VERSION: Final = 1
 PROTOCOL_VERSION: Final = 1
@@ -137,6 +139,11 @@ class CompiledPipeline(Message):
     models: list[CompiledModel] = []
     egress: list[CompiledEgress] = []
     retry: CompiledRetry
+    # Left out where they say nothing, so that what says nothing of them keeps its digest.
+    priority: Priority = Field("Normal", exclude_if=lambda given: given == "Normal")
+    """Of a run whose submit asks for none."""
+    max_priority: Priority = Field("High", exclude_if=lambda given: given == "High")
+    """The most that a submit may ask for."""
     max_concurrent_runs: int | None = None
     run_seconds: float
     result_seconds: float

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
+from headrace_contract.priority import Priority, above
 from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_contract.resources.agent_tenant import AgentTenantSpec
 from headrace_contract.resources.base import Spec
 from headrace_contract.resources.overrides import EffectiveValue, PipelineFields
 from headrace_contract.resources.pools import Pool
 
-Source = Literal["TenantDefault", "TenantOverride"]
+Source = Literal["TenantDefault", "TenantOverride", "TenantCeiling"]
 S = TypeVar("S", bound=Spec)
 
 
@@ -25,10 +26,11 @@ class Effective:
 
 
 def effective(pipeline: AgentPipelineSpec, tenant: AgentTenantSpec) -> Effective:
-    """Fill in what the pipeline leaves out by the tenant's defaults, then put its overrides."""
+    """Fill in what the pipeline leaves out by the tenant's defaults, then put what is imposed."""
     told: dict[str, EffectiveValue] = {}
     spec = _laid(pipeline, tenant.defaults, "TenantDefault", told)
     spec = _laid(spec, tenant.overrides, "TenantOverride", told)
+    spec = _capped(spec, tenant.max_priority, told)
     return Effective(spec, tuple(told[path] for path in sorted(told)))
 
 
@@ -60,6 +62,16 @@ def _merged(target: S, wish: Spec, path: str, source: Source, told: dict[str, Ef
             update[name] = value
             told[here] = EffectiveValue(field=here, value=str(value), source=source)
     return target.model_copy(update=update)
+
+
+def _capped(
+    spec: AgentPipelineSpec, ceiling: Priority, told: dict[str, EffectiveValue]
+) -> AgentPipelineSpec:
+    if not above(spec.priority, ceiling):
+        return spec
+    here = "spec.priority"
+    told[here] = EffectiveValue(field=here, value=ceiling, source="TenantCeiling")
+    return spec.model_copy(update={"priority": ceiling})
 
 
 def _given(target: Spec, name: str) -> bool:

@@ -5,6 +5,7 @@ Every way the gateway refuses, and the status that says so.
   - BadRequestError        400  the request cannot be read
   - UnauthenticatedError   401  nobody that we know
   - ForbiddenError         403  known, and not allowed to do this
+    + NotAllowedByTenantError
   - NotFoundError          404  absent, or not yours: the same words
   - MethodError            405
   - RequestTimeoutError    408  the body did not come in time
@@ -87,6 +88,12 @@ class UnauthenticatedError(GatewayError):
 class ForbiddenError(GatewayError):
     status = 403
     reason = "Forbidden"
+
+
+class NotAllowedByTenantError(ForbiddenError):
+    """The pipeline's tenant keeps its runs from it, whoever asks."""
+
+    reason = "NotAllowedByTenant"
 
 
 class NotFoundError(GatewayError):

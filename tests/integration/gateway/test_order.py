@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateway_scene import now, scene
+from gateway_rows import row
+from gateway_scene import compiled, now, scene
 
 
 @pytest.fixture
@@ -30,6 +31,33 @@ async def test_a_high_run_is_worked_on_before_an_older_one(door):
 async def test_a_run_without_both_is_normal(door):
     found = await door.run(await door.run_id())
     assert (found["priority"], "deadline" in found) == ("Normal", False)
+
+
+async def test_a_run_that_asks_for_none_gets_its_pipelines(ledger_server):
+    async with scene(ledger_server, [], pipeline={"priority": "High"}) as door:
+        assert (await door.run(await door.run_id()))["priority"] == "High"
+        low = (await door.submit(params={"priority": "Low"})).json()["id"]
+        assert (await door.run(low))["priority"] == "Low"
+
+
+@pytest.mark.parametrize("dry", ["true", "false"])
+async def test_more_than_the_tenants_most_is_refused(ledger_server, dry):
+    async with scene(ledger_server, [], pipeline={"max_priority": "Normal"}) as door:
+        answer = await door.submit(params={"priority": "High", "dryRun": dry})
+        assert (answer.status_code, answer.json()["reason"]) == (403, "NotAllowedByTenant")
+        assert "at most Normal" in answer.text
+        assert (await door.submit(params={"priority": "Normal", "dryRun": dry})).status_code < 300
+
+
+async def test_a_pipeline_that_was_made_anew_is_not_judged_by_the_one_before(door):
+    await door.run_id()  # from here on the gateway remembers it for a second
+    names = door.names
+    anew = compiled(names, uid=f"anew-{names.tenant}", priority="Low", max_priority="Low")
+    await door.operator.delete_pipeline(f"uid-{names.tenant}", names.tenant)
+    await door.operator.put_pipeline(row(anew))
+    answer = await door.submit(params={"priority": "Normal"})
+    assert (answer.status_code, answer.json()["reason"]) == (403, "NotAllowedByTenant")
+    assert (await door.run(await door.run_id()))["priority"] == "Low"
 
 
 PAST = (datetime(2020, 1, 1, tzinfo=UTC)).isoformat()

@@ -45,3 +45,26 @@ async def test_defaults_lose_overrides_win_and_the_status_says_which_is_which(
     await op.until_quiet()  # a status without them is not written over and over
     compiled = ledger.pipeline_rows[stored["metadata"]["uid"]].compiled
     assert compiled.retry.max_attempts == 3
+
+
+async def test_a_priority_above_the_tenants_most_is_lowered_and_told(keda, place, op, ledger):
+    await op.apply(place.tenant(maxPriority="Normal"))
+    await op.apply(place.provider())
+    await op.apply(place.pipeline(priority="High"))
+    await op.until_condition(place.pipeline_path, "Accepted", "True")
+    stored = await op.get(place.pipeline_path)
+    assert stored["status"]["effective"] == [
+        {"field": "spec.priority", "value": "Normal", "source": "TenantCeiling"}
+    ]
+    uid = stored["metadata"]["uid"]
+    compiled = ledger.pipeline_rows[uid].compiled
+    assert (compiled.priority, compiled.max_priority) == ("Normal", "Normal")
+
+    await op.apply(place.tenant())
+
+    async def own_again() -> bool:
+        return not (await op.get(place.pipeline_path))["status"]["effective"]
+
+    await op.until("the pipeline's own priority is in force", own_again)
+    compiled = ledger.pipeline_rows[uid].compiled
+    assert (compiled.priority, compiled.max_priority) == ("High", "High")

@@ -167,6 +167,15 @@ def test_what_version_1_said_can_still_be_read():
     assert json.loads(read.model_dump_json()) == json.loads(text)
 
 
+def test_only_a_pipeline_that_says_something_of_priorities_has_them_in_its_digest():
+    plain = compiled()
+    assert not {"priority", "maxPriority"} & plain.model_dump().keys()
+    urgent = compiled(crd_cases.pipeline(priority="High"))
+    assert urgent.model_dump()["priority"] == "High"
+    assert CompiledPipeline.model_validate_json(urgent.model_dump_json()) == urgent
+    assert plain.digest != urgent.digest
+
+
 def test_a_newer_message_can_be_read():
     text = (RECORDED / "compiled-v1.json").read_text()
     newer = {**json.loads(text), "invented": {"later": True}}

@@ -16,6 +16,9 @@ TTL, TRIES = "spec.results.ttl", "spec.retry.maxAttempts"
 LEAST, MOST = "spec.pools[0].scaling.minReplicas", "spec.pools[0].scaling.maxReplicas"
 
 
+URGENCY, CEILING = "spec.priority", "TenantCeiling"
+
+
 def in_force(wish, **grants):
     tenant = AgentTenantSpec.model_validate({"namespaces": ["team-a"], **grants})
     return effective(AgentPipelineSpec.model_validate(make.pipeline_spec(**wish)), tenant)
@@ -85,6 +88,29 @@ def test_what_is_in_force(wish, defaults, overrides, want):
     assert [at(found, path) for path, _, _ in want] == [value for _, value, _ in want]
 
 
+CEILINGS = {
+    "a pipeline's priority above the tenant's most is lowered": (
+        {"priority": "High"}, {"maxPriority": "Normal"}, "Normal", CEILING),
+    "the built-in priority is lowered too": ({}, {"maxPriority": "Low"}, "Low", CEILING),
+    "one that is not above it stays the pipeline's own": (
+        {"priority": "Low"}, {"maxPriority": "Normal"}, "Low", None),
+    "a default above it is lowered": (
+        {}, {"maxPriority": "Normal", "defaults": {"priority": "High"}}, "Normal", CEILING),
+    "an override above it is lowered": (
+        {"priority": "Low"}, {"maxPriority": "Normal", "overrides": {"priority": "High"}},
+        "Normal", CEILING),
+    "a default at it is the tenant's default": (
+        {}, {"maxPriority": "Low", "defaults": {"priority": "Low"}}, "Low", DEFAULT),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wish", "grants", "want", "source"), CEILINGS.values(), ids=CEILINGS)
+def test_no_priority_is_above_the_tenants_most(wish, grants, want, source):
+    found = in_force(wish, **grants)
+    assert found.spec.priority == want
+    assert told(found) == ([(URGENCY, want, source)] if source else [])
+
+
 def test_all_that_no_tenant_gives_stays_as_it_was():
     wish = AgentPipelineSpec.model_validate(make.pipeline_spec(retry={"maxAttempts": 9}))
     tenant = AgentTenantSpec.model_validate(
@@ -113,10 +139,11 @@ def test_a_tenant_may_say_what_a_pipeline_may_and_nothing_more():
 
 def test_the_longest_status_fits():
     every = {
+        "priority": "High",
         "retry": {"maxAttempts": 2},
         "limits": {"maxConcurrentRuns": 4, "perRun": {"maxDuration": "1h"}},
         "results": {"ttl": "24h"},
         **pools(maxReplicas=5, idleAfter="90s"),
     }
     wish = {"pools": [{"name": f"p{n}", "scaling": {"minReplicas": 9}} for n in range(16)]}
-    assert len(told(in_force(wish, overrides=every))) == 4 + 3 * 16 <= 64
+    assert len(told(in_force(wish, overrides=every))) == 5 + 3 * 16 <= 64

@@ -85,6 +85,7 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
         generation=generation,
         spec=spec,
         providers=providers,
+        max_priority=grants.max_priority if grants else "High",
     )
     if not isinstance(compiled, CompiledPipeline):
         found = [pipeline.document.problem(one.path, one.message) for one in compiled]

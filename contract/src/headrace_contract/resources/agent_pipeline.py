@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from headrace_contract.priority import Priority
 from headrace_contract.resources.base import (
     Duration,
     JsonSchema,
@@ -135,6 +136,8 @@ class AgentPipelineSpec(Spec):
     """How runs are executed: queued, step by step, with checkpoints."""
     stop_policy: StopPolicy = "None"
     """'Hold' starts no step, 'HoldAndDrain' interrupts running steps too; 'None' by default."""
+    priority: Priority = "Normal"
+    """How urgent runs are that do not say it when they are submitted; Normal by default."""
     input: InputSpec = Field(default_factory=InputSpec)
     """What a run is given."""
     output: OutputSpec = Field(default_factory=OutputSpec)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from headrace_contract.priority import Priority
 from headrace_contract.resources.base import (
     DnsLabel,
     Spec,
@@ -85,6 +86,8 @@ class AgentTenantSpec(Spec):
     """How much the tenant may use or have at once, in all of its pipelines; no limit when empty."""
     budgets: Budgets = []
     """How much the tenant may spend in a time; no budget when empty."""
+    max_priority: Priority = "High"
+    """Highest priority of its runs: a submit that asks for more is refused; High by default."""
     stop_policy: StopPolicy = "None"
     """'Hold' starts no step of the tenant, 'HoldAndDrain' interrupts running steps too."""
     isolation: Isolation = Field(default_factory=Isolation)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from headrace_contract.priority import Priority
 from headrace_contract.resources.base import Duration, PositiveDuration, Spec
 
 
@@ -62,6 +63,8 @@ class PipelineFields(Spec):
     Who gave a field must be known, so the schema of AgentPipelines has no `default` for these.
     """
 
+    priority: Priority | None = None
+    """How urgent runs are that do not say it when they are submitted."""
     retry: RetryFields | None = None
     """How often a step is tried."""
     limits: LimitFields | None = None
@@ -79,5 +82,5 @@ class EffectiveValue(Spec):
     """Path of the field, such as 'spec.retry.maxAttempts'."""
     value: Annotated[str, StringConstraints(max_length=64)]
     """The value, as text."""
-    source: Literal["TenantDefault", "TenantOverride"]
-    """Who gave it: `defaults` or `overrides` of the tenant."""
+    source: Literal["TenantDefault", "TenantOverride", "TenantCeiling"]
+    """Who gave it: `defaults`, `overrides` or `maxPriority` of the tenant."""

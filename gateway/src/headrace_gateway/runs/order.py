@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Final, get_args
+from typing import TYPE_CHECKING
 
-from headrace_contract.api import Priority
-from headrace_gateway.errors import BadRequestError
+from headrace_contract.priority import PRIORITIES, above
+from headrace_gateway.errors import BadRequestError, NotAllowedByTenantError
 
-PRIORITIES: Final[tuple[Priority, ...]] = get_args(Priority)
+if TYPE_CHECKING:
+    from headrace_contract.compiled import CompiledPipeline
+    from headrace_contract.priority import Priority
 
 
-def read_priority(given: str | None) -> Priority:
-    """Read `?priority=`; `Normal` when absent."""
+def read_priority(given: str | None) -> Priority | None:
+    """Read `?priority=`; None when absent."""
     if not given:
-        return "Normal"
+        return None
     found = next((name for name in PRIORITIES if name == given), None)
     if found is None:
         message = f"`priority` must be one of {', '.join(PRIORITIES)}."
         raise BadRequestError(message)
     return found
+
+
+def priority_of(asked: Priority | None, pipeline: CompiledPipeline) -> Priority:
+    """Return what a run gets; raise NotAllowedByTenantError for more than the tenant's most."""
+    if asked is None:
+        return pipeline.priority
+    if above(asked, pipeline.max_priority):
+        message = (
+            f"`priority` must be at most {pipeline.max_priority}, the `maxPriority` of tenant"
+            f" '{pipeline.tenant}', and not {asked}."
+        )
+        raise NotAllowedByTenantError(message)
+    return asked
 
 
 def read_deadline(given: str | None, now: datetime) -> datetime | None:

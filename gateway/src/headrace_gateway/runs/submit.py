@@ -25,7 +25,7 @@ from headrace_gateway.errors import (
 from headrace_gateway.identity.caller import SUBMIT
 from headrace_gateway.runs.dry_run import DryRuns, read_dry_run
 from headrace_gateway.runs.inputs import Inputs
-from headrace_gateway.runs.order import read_deadline, read_priority
+from headrace_gateway.runs.order import priority_of, read_deadline, read_priority
 from headrace_gateway.runs.views import accepted, run_json
 from headrace_gateway.runs.waiting import until_over, wait_seconds
 from headrace_ledger.records import RunStatus, Submit, SubmitOutcome
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from headrace_contract.compiled import CompiledPipeline
+    from headrace_contract.priority import Priority
     from headrace_gateway.runs.access import Access
     from headrace_gateway.world import World
     from headrace_ledger.declared import PipelineRecord
@@ -71,13 +72,14 @@ class SubmitRoute:
         wait = wait_seconds(request.query_params.get("wait"), world.options.wait_seconds)
         dry = read_dry_run(request.query_params.get("dryRun"))
         key = idempotency_key(request.headers.get("idempotency-key"))
-        priority = read_priority(request.query_params.get("priority"))
+        asked = read_priority(request.query_params.get("priority"))
         deadline = read_deadline(request.query_params.get("deadline"), world.clock.now())
         caller = await self._access.caller(request, SUBMIT)
         body = await read_body(request, world.options.body_bytes)
         value = parse_json(body)
         pipeline = await self._access.pipeline(request, caller)
         compiled = await self._check(pipeline, body, value)
+        priority = priority_of(asked, compiled)
         if dry:
             return model_answer(await self._dry_runs.look(compiled, len(body)), 200)
         item = Submit(
@@ -92,13 +94,11 @@ class SubmitRoute:
             priority=priority,
             deadline=deadline,
         )
-        run, status = await self._accept(request, item, pipeline)
+        run, status = await self._accept(request, item, pipeline, asked)
         return await self._answer(pipeline, run, status, wait)
 
     async def _check(self, pipeline: PipelineRecord, body: bytes, value: Any) -> CompiledPipeline:
-        compiled = await self._world.versions.parsed(pipeline.tenant, pipeline.digest)
-        if compiled is None:
-            raise NotFoundError
+        compiled = await self._compiled(pipeline)
         if len(body) > compiled.input_max_bytes:
             raise TooLargeError(compiled.input_max_bytes)
         problems = await self._inputs.judge(compiled.input_schema, value)
@@ -108,15 +108,22 @@ class SubmitRoute:
             raise InvalidError(message, listed)
         return compiled
 
+    async def _compiled(self, pipeline: PipelineRecord) -> CompiledPipeline:
+        compiled = await self._world.versions.parsed(pipeline.tenant, pipeline.digest)
+        if compiled is None:
+            raise NotFoundError
+        return compiled
+
     async def _accept(
-        self, request: Request, item: Submit, pipeline: PipelineRecord
+        self, request: Request, item: Submit, pipeline: PipelineRecord, asked: Priority | None
     ) -> tuple[UUID, RunStatus]:
         outcome = await self._world.ledger.accept_one(item)
         if outcome.outcome == SubmitOutcome.GONE:  # a new version since we looked, or none at all
             self._access.forget(pipeline)
             caller = await self._access.caller(request, SUBMIT)
             fresh = await self._access.pipeline(request, caller)
-            again = replace(item, pipeline_uid=fresh.uid, digest=fresh.digest)
+            priority = priority_of(asked, await self._compiled(fresh))
+            again = replace(item, pipeline_uid=fresh.uid, digest=fresh.digest, priority=priority)
             outcome = await self._world.ledger.accept_one(again)
         run = self._settled(outcome)
         if outcome.outcome == SubmitOutcome.REPEATED:

@@ -44,6 +44,7 @@ def judge(seen: PipelineSeen) -> Judgement:
         generation=pipeline.generation,
         spec=seen.spec,
         providers=seen.providers,
+        max_priority=seen.tenant.spec.max_priority,
     )
     if isinstance(compiled, list):
         return Judgement(unresolved=tuple(compiled))
