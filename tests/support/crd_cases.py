@@ -47,9 +47,9 @@ def provider(**changes: Any) -> dict[str, Any]:
     return {"endpoint": "https://llm.acme.example/v1", "models": models, **copy.deepcopy(changes)}
 
 
-def _http(*headers: dict[str, str]) -> dict[str, Any]:
+def _http(*headers: dict[str, str], **more: Any) -> dict[str, Any]:
     http = {"url": "https://acme.example/", "headers": list(headers)}
-    return pipeline(steps=[{"name": "ask", "type": "HTTP", "http": http}])
+    return pipeline(steps=[{"name": "ask", "type": "HTTP", "http": http, **more}])
 
 
 def _pool(**changes: Any) -> dict[str, Any]:
@@ -91,6 +91,8 @@ _CLASSES = "each class must be served by exactly one model of the provider"
 _ZONED = "`timeZone` must be left out unless `window` is 'CalendarDay' or 'CalendarMonth'"
 _CONCURRENT = "`window` must not be 'None' (how many at once)"
 _NO_MONEY = "the amount must be more than 0"
+_NO_CALLS = "a step of type HTTP makes no model calls, and must leave out `limits`"
+_FEW = {"maxTokens": 9, "maxConcurrentLLMCalls": 1}
 _AT_ONCE = {"resource": "llmCalls", "window": "None"}
 _BERLIN = {"timeZone": "Europe/Berlin"}
 _CIDR = {"cidr": "203.0.113.0/24"}
@@ -113,6 +115,8 @@ RULES = (
         pipeline(steps=[{"name": "draft", "type": "HTTP"}]),
         _MEMBER,
     ),
+    Case("a step with limits", AGENT_PIPELINE, pipeline(steps=[python(limits=_FEW)])),
+    Case("an HTTP step with limits", AGENT_PIPELINE, _http(limits=_FEW), _NO_CALLS),
     Case(
         "a step after another",
         AGENT_PIPELINE,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 import make
-from headrace_contract.resources.agent_pipeline import PerRun
+from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_operator.model.parse import parse_provider
-from headrace_operator.plan.limits import provider_limits, run_limits, tenant_limits
+from headrace_operator.plan.limits import pipeline_limits, provider_limits, tenant_limits
 from headrace_operator.plan.prices import priced
 
 LIMITS = [
@@ -47,8 +47,9 @@ class LimitsExam:
         assert await rows.usage(tenant.name) == []
 
     async def test_limits_of_a_run_are_nobodys_to_watch(self, rows, tenant):
-        per_run = PerRun(max_tokens=5000)
-        await rows.put_limits(run_limits("uid-of-a-pipeline", tenant.name, per_run))
+        wish = make.pipeline_spec(limits={"perRun": {"maxTokens": 5000}})
+        spec = AgentPipelineSpec.model_validate(wish)
+        await rows.put_limits(pipeline_limits("uid-of-a-pipeline", tenant.name, spec))
         assert await rows.usage(tenant.name) == []
 
     async def test_providers_share_a_tenant_of_their_own(self, rows, tenant):

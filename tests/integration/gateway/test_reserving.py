@@ -11,12 +11,16 @@ from itertools import count
 
 import asyncpg
 
+import make
 from gateway_calling import calling
 from gateway_provider import FRAMES, Say, refuse, stream, text
 from gateway_rows import provider_row
 from gateway_scene import until
+from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_gateway.options import Options
 from headrace_ledger.declared import LimitRow, LimitSet
+from headrace_operator.apply.rows import limit_set
+from headrace_operator.plan.limits import pipeline_limits
 
 SHORT = Options(short_wait_seconds=0.2, sweep_seconds=0.1)
 
@@ -197,6 +201,56 @@ async def test_a_limit_per_run_ends_the_run_that_used_it_up(ledger_server):
         await door.run_id()
         await door.claim("m-2")
         assert (await door.chat(door.key("m-2"))).status_code == 200  # another run has its own
+
+
+def of_step(door, **limits):
+    """Plan the limits of a pipeline whose first step has these, as the operator does."""
+    step = {"name": "outline", "type": "LLM", "limits": limits}
+    step["llm"] = {"class": "small", "prompt": "{{ input.topic }}"}
+    other = {"name": "write", "type": "Python", "dependsOn": ["outline"]}
+    other["python"] = {"function": "m:f"}
+    spec = AgentPipelineSpec.model_validate(make.pipeline_spec(steps=[step, other]))
+    return limit_set(pipeline_limits(door.pipeline.uid, door.names.tenant, spec))
+
+
+async def test_a_limit_of_a_step_ends_it_by_name_and_leaves_the_next_one_alone(ledger_server):
+    async with calling(ledger_server, text()) as (door, provider, key):
+        await door.operator.put_limits(of_step(door, maxLLMCalls=1))
+        assert (await door.chat(key)).status_code == 200
+        answer = await door.chat(key, temperature=1)
+        assert (answer.status_code, answer.json()["reason"]) == (403, "RunLimitExceeded")
+        assert "limit 'steps.outline.maxLLMCalls' of pipeline" in answer.json()["title"]
+        assert len(provider.asked) == 1
+        done = await door.complete(door.lease, {"title": "x"}, "c-1")
+        assert done["outcome"] == "Done"
+        (lease,) = await door.claim("m-2", wait=5)
+        assert (lease["step"], lease["run"]) == ("write", door.lease["run"])
+        for n in range(2):
+            assert (await door.chat(door.key("m-2"), temperature=n)).status_code == 200
+    con = await asyncpg.connect(ledger_server.admin_url)
+    subjects = "SELECT subject FROM headrace.buckets WHERE tenant = $1"
+    # Of the run, so that the bucket goes when the run does.
+    assert [str(row[0]) for row in await con.fetch(subjects, door.names.tenant)] == [lease["run"]]
+    await con.close()
+
+
+async def test_a_step_makes_only_so_many_calls_at_once_over_all_runs(ledger_server):
+    hold = asyncio.Event()
+    slow = stream(*FRAMES, hold=hold)
+    async with calling(ledger_server, slow, options=SHORT) as (door, provider, key):
+        await door.operator.put_limits(of_step(door, maxConcurrentLLMCalls=1))
+        await door.run_id()
+        (second,) = await door.claim("m-2")
+        first = asyncio.ensure_future(door.chat(key, stream=True))
+        await until(lambda: provider.asked)
+        answer = await door.chat(door.key("m-2"))
+        assert (answer.status_code, answer.json()["reason"]) == (429, "WaitingForConcurrency")
+        assert len(provider.asked) == 1
+        assert (await door.complete(second, "whatever", "c-1"))["outcome"] == "Parked"
+        hold.set()
+        assert (await first).status_code == 200
+        (again,) = await door.claim("m-3", wait=10)  # let go by the place that came back
+        assert (again["task"], again["attempt"]) == (second["task"], 1)
 
 
 async def test_a_limit_in_shadow_mode_lets_everything_pass_and_says_so(ledger_server):

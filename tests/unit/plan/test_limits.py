@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 import make
-from headrace_contract.resources.agent_pipeline import PerRun
+from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_operator.model.identity import Identity
 from headrace_operator.model.parse import parse_provider
-from headrace_operator.plan.limits import provider_limits, run_limits, tenant_limits
+from headrace_operator.plan.limits import pipeline_limits, provider_limits, tenant_limits
 
 TPM = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
 MONTHLY = {"name": "monthly", "amount": "12.50"}
@@ -28,8 +28,18 @@ def of_provider(**changes):
     return provider_limits(Identity.of(raw), parse_provider(raw))
 
 
+def of_pipeline(**changes):
+    spec = AgentPipelineSpec.model_validate(make.pipeline_spec(**changes))
+    return pipeline_limits("uid-1", "acme", spec)
+
+
 def of_run(**changes):
-    return run_limits("uid-1", "acme", PerRun.model_validate(changes))
+    return of_pipeline(limits={"perRun": changes})
+
+
+def of_step(**changes):
+    [step] = make.pipeline_spec()["steps"]
+    return of_pipeline(steps=[{**step, "limits": changes}])
 
 
 ROWS = {
@@ -82,6 +92,31 @@ ROWS = {
             {**ALL, "onExceed": "Reject", "pipeline": "uid-1"},
         ],
     ),
+    "a step's are named by it and speak about it alone": (
+        of_step(maxTokens=900, maxCost={"amount": "0.10"}, maxLLMCalls=3),
+        [
+            ("steps.draft.maxTokens", "tokens", "Run", 900, "UTC", True),
+            ("steps.draft.maxCost", "cost", "Run", 100_000_000, "UTC", True),
+            ("steps.draft.maxLLMCalls", "llmCalls", "Run", 3, "UTC", True),
+        ],
+        [
+            {**ALL, "onExceed": "Reject", "pipeline": "uid-1", "step": "draft"},
+            {
+                **ALL,
+                "onExceed": "Reject",
+                "pipeline": "uid-1",
+                "step": "draft",
+                "currency": "USD",
+            },
+            {**ALL, "onExceed": "Reject", "pipeline": "uid-1", "step": "draft"},
+        ],
+    ),
+    "a step's calls at once are parked, since a place comes back": (
+        of_step(maxConcurrentLLMCalls=2),
+        [("steps.draft.maxConcurrentLLMCalls", "llmCalls", "None", 2, "UTC", True)],
+        [{**ALL, "onExceed": "Park", "pipeline": "uid-1", "step": "draft"}],
+    ),
+    "a step that limits nothing has none": (of_step(), [], []),
 }
 
 

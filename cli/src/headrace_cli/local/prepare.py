@@ -25,7 +25,7 @@ from headrace_contract.compiled import (
 )
 from headrace_contract.effective import effective
 from headrace_contract.names import pipeline_name, pool_name
-from headrace_contract.resources.agent_pipeline import PerRun
+from headrace_contract.resources.agent_pipeline import AgentPipelineSpec
 from headrace_contract.resources.model_provider import (
     Credentials,
     ModelProviderSpec,
@@ -35,7 +35,7 @@ from headrace_contract.resources.model_provider import (
 from headrace_ledger.declared import LimitSet, PipelineRow, ProviderRow, TenantRow
 from headrace_operator.apply.rows import limit_set, pipeline_row
 from headrace_operator.plan.build import LedgerPlan, PoolPlan
-from headrace_operator.plan.limits import run_limits
+from headrace_operator.plan.limits import pipeline_limits
 
 TENANT: Final = "dev"
 SECRET: Final = "headrace-dev"  # noqa: S105 -- the name of a Secret that exists in no cluster
@@ -65,7 +65,7 @@ class Prepared:
     providers: tuple[ProviderRow, ...]
     pipeline: PipelineRow
     limits: LimitSet
-    """Of each run; those of tenants and providers are for what others share."""
+    """Of runs and steps; those of tenants and providers are for what others share."""
     compiled: CompiledPipeline
 
 
@@ -91,7 +91,7 @@ def prepare(bundle: Bundle, pipeline: Pipeline, places: Places, generation: int)
         found = [pipeline.document.problem(one.path, one.message) for one in compiled]
         raise ManifestError(found)
     local = relocated(compiled, providers, places)
-    plan = plan_of(local, pipeline.spec.stop_policy, pipeline.spec.limits.per_run)
+    plan = plan_of(local, pipeline.spec.stop_policy, spec)
     return Prepared(
         tenant=TenantRow(tenant, f"dev-{tenant}", (pipeline.namespace,)),
         providers=tuple(_provider_row(name, spec, places) for name, spec in providers.items()),
@@ -181,7 +181,7 @@ def _provider_row(name: str, spec: ModelProviderSpec, places: Places) -> Provide
 
 
 def plan_of(
-    compiled: CompiledPipeline, stop_policy: str, per_run: PerRun | None = None
+    compiled: CompiledPipeline, stop_policy: str, spec: AgentPipelineSpec | None = None
 ) -> LedgerPlan:
     """Plan what the ledger is told of a pipeline for which nothing is made in a cluster."""
     return LedgerPlan(
@@ -198,5 +198,5 @@ def plan_of(
             )
             for pool in compiled.pools
         ),
-        limits=run_limits(compiled.uid, compiled.tenant, per_run),
+        limits=pipeline_limits(compiled.uid, compiled.tenant, spec),
     )

@@ -158,6 +158,10 @@ class AgentPipelineSpec(Spec):
                         " `llm`, `http` or `python`",
                     ),
                     rule(
+                        "self.all(s, s.type != 'HTTP' || !has(s.limits))",
+                        "a step of type HTTP makes no model calls, and must leave out `limits`",
+                    ),
+                    rule(
                         "self.all(s, !has(s.dependsOn) || !(s.name in s.dependsOn))",
                         "a step must not depend on itself",
                     ),

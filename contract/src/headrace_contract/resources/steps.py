@@ -18,6 +18,7 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
+from headrace_contract.resources.limits import Amount, Cost
 
 Template = Annotated[str, StringConstraints(min_length=1, max_length=32768)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=2048)]
@@ -98,6 +99,19 @@ class PythonStep(Spec):
     """`module:function`, sync or async; called with one context object, returns JSON."""
 
 
+class StepLimits(Spec):
+    """What the model calls of one step may use."""
+
+    max_tokens: Amount | None = None
+    """Most tokens of prompts and answers in one run, else it fails; no limit when absent."""
+    max_cost: Cost | None = None
+    """Most that its calls may cost in one run, else it fails; no limit when absent."""
+    max_llm_calls: Annotated[Amount | None, Field(alias="maxLLMCalls")] = None
+    """Most model calls in one run, retries included, else it fails; no limit when absent."""
+    max_concurrent_llm_calls: Annotated[Amount | None, Field(alias="maxConcurrentLLMCalls")] = None
+    """Most calls at once over all runs of the pipeline, others wait; no limit when absent."""
+
+
 class Step(Spec):
     """One node of the pipeline's graph."""
 
@@ -113,6 +127,8 @@ class Step(Spec):
     """Pool that runs the step; the first of `spec.pools` when absent."""
     timeout: PositiveDuration = "5m"
     """Longest time that one attempt may take; 5m by default."""
+    limits: StepLimits | None = None
+    """What its model calls may use; a step of type HTTP makes none, and must leave it out."""
     llm: LLMStep | None = None
     """How a step of type LLM asks its model."""
     http: HTTPStep | None = None

@@ -9,7 +9,7 @@ from headrace_contract.names import pipeline_name, pool_name
 from headrace_operator.plan.config_map import compiled_map
 from headrace_operator.plan.context import PoolContext
 from headrace_operator.plan.deployment import deployment
-from headrace_operator.plan.limits import run_limits
+from headrace_operator.plan.limits import pipeline_limits
 from headrace_operator.plan.network import network_policy
 from headrace_operator.plan.scaled_object import scaled_object
 from headrace_operator.plan.service_account import service_account
@@ -43,7 +43,7 @@ class LedgerPlan:
     stop_policy: str
     pools: tuple[PoolPlan, ...]
     limits: LimitsPlan
-    """What each run may use."""
+    """What each run may use, and each step."""
     service_account_uid: str = ""
     """Not planned: what the API server gave it, known when the account is there."""
 
@@ -71,7 +71,7 @@ def build_plan(ctx: PipelineContext) -> Plan:
         service_account=pipeline_name(ctx.pipeline.name),
         stop_policy=ctx.spec.stop_policy,
         pools=tuple(_pool_plan(pool) for pool in pools),
-        limits=run_limits(ctx.pipeline.uid, ctx.compiled.tenant, ctx.spec.limits.per_run),
+        limits=pipeline_limits(ctx.pipeline.uid, ctx.compiled.tenant, ctx.spec),
     )
     return Plan(ledger, tuple(manifest for manifest in wanted if manifest is not None))
 

@@ -14,10 +14,11 @@ from headrace_operator.plan.stamp import digest
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from headrace_contract.resources.agent_pipeline import PerRun
+    from headrace_contract.resources.agent_pipeline import AgentPipelineSpec, PerRun
     from headrace_contract.resources.agent_tenant import AgentTenantSpec
     from headrace_contract.resources.limits import Budget, Limit, TenantLimit
     from headrace_contract.resources.model_provider import ModelProviderSpec
+    from headrace_contract.resources.steps import StepLimits
     from headrace_operator.model.identity import Identity
 
 COST: Final = "cost"
@@ -25,6 +26,7 @@ OF_TENANT: Final = "tenant"
 BILLIONTHS: Final = 10**9
 # No name that a user gives has a dot, so that none of theirs can be one of these.
 OF_RUN: Final = "perRun."
+OF_STEP: Final = "steps."
 _PLACES: Final = frozenset({"runs", "workers"})
 
 
@@ -78,10 +80,14 @@ def provider_limits(provider: Identity, spec: ModelProviderSpec | None) -> Limit
     return LimitsPlan(provider.uid, PLATFORM_TENANT, provider_owner(provider.name), rows)
 
 
-def run_limits(uid: str, tenant: str, per_run: PerRun | None) -> LimitsPlan:
-    """Plan what each run of a pipeline may use; none without a spec."""
-    rows = tuple(_per_run(uid, per_run)) if per_run else ()
-    return LimitsPlan(uid, tenant, pipeline_owner(uid), rows)
+def pipeline_limits(uid: str, tenant: str, spec: AgentPipelineSpec | None) -> LimitsPlan:
+    """Plan what each run of a pipeline may use, and each step in it; none without a spec."""
+    rows: list[LimitPlan] = []
+    if spec is not None:
+        rows += _per_run(OF_RUN, spec.limits.per_run, pipeline=uid)
+        for step in spec.steps:
+            rows += _per_step(uid, step.name, step.limits) if step.limits else ()
+    return LimitsPlan(uid, tenant, pipeline_owner(uid), tuple(rows))
 
 
 def provider_owner(name: str) -> str:
@@ -143,21 +149,31 @@ def _budget(budget: Budget) -> LimitPlan:
     )
 
 
-def _per_run(uid: str, per_run: PerRun) -> Iterator[LimitPlan]:
+def _per_run(of: str, most: PerRun | StepLimits, **whose: str) -> Iterator[LimitPlan]:
     """Refuse rather than park: what a run has used up never comes back."""
-    spec = _spec("Reject", pipeline=uid)
-    if per_run.max_tokens is not None:
-        yield _of_run("maxTokens", "tokens", per_run.max_tokens, spec)
-    if per_run.max_cost is not None:
-        cost = per_run.max_cost
-        costly = _spec("Reject", pipeline=uid, currency=cost.currency)
-        yield _of_run("maxCost", COST, billionths(cost.amount), costly)
-    if per_run.max_llm_calls is not None:
-        yield _of_run("maxLLMCalls", "llmCalls", per_run.max_llm_calls, spec)
+    spec = _spec("Reject", **whose)
+    if most.max_tokens is not None:
+        yield _enforced(f"{of}maxTokens", "tokens", "Run", most.max_tokens, spec)
+    if most.max_cost is not None:
+        cost = most.max_cost
+        costly = _spec("Reject", **whose, currency=cost.currency)
+        yield _enforced(f"{of}maxCost", COST, "Run", billionths(cost.amount), costly)
+    if most.max_llm_calls is not None:
+        yield _enforced(f"{of}maxLLMCalls", "llmCalls", "Run", most.max_llm_calls, spec)
 
 
-def _of_run(name: str, resource: str, capacity: int, spec: str) -> LimitPlan:
-    return LimitPlan(OF_RUN + name, resource, "Run", capacity, "UTC", enforced=True, spec=spec)
+def _per_step(uid: str, step: str, most: StepLimits) -> Iterator[LimitPlan]:
+    """Name its limits by the step; calls at once are parked, since a place comes back."""
+    of = f"{OF_STEP}{step}."
+    yield from _per_run(of, most, pipeline=uid, step=step)
+    at_once = most.max_concurrent_llm_calls
+    if at_once is not None:
+        spec = _spec("Park", pipeline=uid, step=step)
+        yield _enforced(f"{of}maxConcurrentLLMCalls", "llmCalls", "None", at_once, spec)
+
+
+def _enforced(name: str, resource: str, window: str, capacity: int, spec: str) -> LimitPlan:
+    return LimitPlan(name, resource, window, capacity, "UTC", enforced=True, spec=spec)
 
 
 def _spec(on_exceed: str, providers: Iterable[str] = (), **more: Any) -> str:
