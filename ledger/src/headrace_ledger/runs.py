@@ -60,9 +60,10 @@ class Runs(Verbs):
             for row in (by_n[n] for n in range(1, len(submits) + 1))
         ]
 
-    async def cancel(self, tenant: str, run: UUID) -> bool:
-        """Cancel a run; False if it is not there, or already over."""
-        return bool(await self._caller.value("cancel", tenant, run))
+    async def cancel(self, tenant: str, run: UUID) -> tuple[int, ...] | None:
+        """Cancel a run, and return the pools to wake; None if it is not there, or already over."""
+        row = await self._caller.row("cancel", tenant, run)
+        return tuple(row["pools"]) if row and row["done"] else None
 
     async def run(self, tenant: str, run: UUID) -> RunRecord | None:
         """Return one run with its input, output and steps."""

@@ -192,3 +192,14 @@ async def test_a_held_pool_gives_nothing(ledger_server):
     async with scene(ledger_server, [], row={"stop_policy": "Hold"}) as door:
         await door.run_id()
         assert await door.claim("c-1", wait=0.1) == []
+
+
+async def test_a_cancel_wakes_who_waits_for_the_next_run(ledger_server):
+    async with scene(ledger_server, [], row={"max_concurrent_runs": 1}) as door:
+        first, second = await door.run_id(), await door.run_id()
+        assert [lease["run"] for lease in await door.claim("c-1")] == [first]
+        rung: list[int] = []  # of all pools, None, it rings for safety's sake alone
+        door.app.world.wakes.on_pools(lambda pools: rung.extend(pools or ()))
+        assert (await door.http.post(f"{door.runs}/{first}/cancel")).json()["accepted"]
+        await until(lambda: rung)
+        assert [lease["run"] for lease in await door.claim("c-2")] == [second]

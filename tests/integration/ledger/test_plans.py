@@ -152,7 +152,7 @@ async def test_the_next_waiting_run_is_found_without_a_look_at_the_others(
     await con.execute(EXPLAIN)
     heard: list[str] = []
     con.add_log_listener(lambda _, message: heard.append(message.message))
-    assert await con.fetchval("SELECT headrace.cancel($1, $2)", house.tenant, lease.run)
+    assert await con.fetchval("SELECT done FROM headrace.cancel($1, $2)", house.tenant, lease.run)
     await con.close()
     read = list(scans(heard))
     assert "runs_waiting" in {node.get("Index Name") for node in read}

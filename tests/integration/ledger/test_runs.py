@@ -163,8 +163,8 @@ async def test_cancel_ends_every_task_and_the_run_and_only_once(house):
     row = await house.pipeline(make.edge("a"), make.edge("b", pool="other"), make.edge("c", "a"))
     item = await house.submit(row)
     lease = await house.lease(row)
-    assert await house.gateway.cancel(house.tenant, item.id)
-    assert not await house.gateway.cancel(house.tenant, item.id)
+    assert await house.gateway.cancel(house.tenant, item.id) == ()
+    assert await house.gateway.cancel(house.tenant, item.id) is None
     assert await house.states(item) == dict.fromkeys("abc", "cancelled")
     assert (await house.happened(item))[-2:] == ["run.cancelled", "run.finished"]
     assert (await house.gateway.run(house.tenant, item.id)).status == RunStatus.CANCELLED
@@ -188,9 +188,11 @@ async def test_over_max_concurrent_runs_a_run_waits_and_follows_in_order(house):
     [done] = await house.gateway.complete([make.completion(leases[0])])
     assert done.pool_ids == (await house.pool(row),)
     assert [(await house.states(i))["only"] for i in items[2:]] == ["ready", "waiting", "waiting"]
-    await house.gateway.cancel(house.tenant, items[3].id)  # one that waits gives no place free
+    none = await house.gateway.cancel(house.tenant, items[3].id)
+    assert none == ()  # one that waits gives no place free
     assert (await house.states(items[4]))["only"] == "waiting"
-    await house.gateway.cancel(house.tenant, items[2].id)
+    woken = await house.gateway.cancel(house.tenant, items[2].id)
+    assert woken == (await house.pool(row),)
     assert (await house.states(items[4]))["only"] == "ready"
 
 

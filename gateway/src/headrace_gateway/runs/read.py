@@ -62,12 +62,14 @@ class ReadRoutes:
         """Cancel a run: its running steps are told, and its model calls are cut at once."""
         caller = await self._access.caller(request, SUBMIT, OPERATE)
         run = await self._access.run(request, caller)
-        done = await self._world.ledger.cancel(run.tenant, run.id)
-        if done:
+        woken = await self._world.ledger.cancel(run.tenant, run.id)
+        if woken is not None:
             self._world.calls.cut_run(run.id)
-            self._world.wakes.tell((), (run.id,))
+            self._world.wakes.tell(woken, (run.id,))
         now = await self._world.ledger.run(run.tenant, run.id) or run
-        return model_answer(CancelAnswer(id=str(run.id), status=now.status, accepted=done), 202)
+        return model_answer(
+            CancelAnswer(id=str(run.id), status=now.status, accepted=woken is not None), 202
+        )
 
 
 def _query(request: Request) -> tuple[str | None, int, str | None]:

@@ -1,5 +1,5 @@
--- Cancel a run and everything unfinished in it. False: not there, or already over.
-CREATE OR REPLACE FUNCTION headrace.cancel(p_tenant text, p_run uuid) RETURNS boolean
+-- Cancel a run and everything unfinished in it; `pools` have what may begin in its place. Not done: not there, or over.
+CREATE OR REPLACE FUNCTION headrace.cancel(p_tenant text, p_run uuid, OUT done boolean, OUT pools bigint[])
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 DECLARE
   v_pipeline bigint;
@@ -8,11 +8,13 @@ BEGIN
   SELECT r.pipeline INTO v_pipeline FROM runs r
   WHERE r.tenant = p_tenant AND r.id = p_run AND r.phase < 2 FOR UPDATE;
   IF NOT FOUND THEN
-    RETURN false;
+    done := false;
+    pools := '{}';
+    RETURN;
   END IF;
   PERFORM end_run(p_tenant, p_run, 'Cancelled', 'Cancelled', NULL);
-  PERFORM promote(p_tenant, v_pipeline);
-  RETURN true;
+  done := true;
+  pools := promote(p_tenant, v_pipeline);
 END
 $$;
 GRANT EXECUTE ON FUNCTION headrace.cancel TO headrace_gateway;
