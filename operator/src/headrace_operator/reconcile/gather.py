@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from headrace_contract.effective import effective
@@ -27,6 +28,23 @@ if TYPE_CHECKING:
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_operator.reconcile.cache import Entry
     from headrace_operator.reconcile.world import World
+
+
+async def judge_ahead(key: Key, world: World) -> None:
+    """
+    Judge what changed of a pipeline before it is gathered, aside: it may take seconds.
+
+    One at a time, since the parsers of CEL and templates are not known to bear two threads.
+    """
+    body = world.cache.get(key)
+    if body is None or _kept(identity := Identity.of(body), world) is not None:
+        return  # and waits for nobody
+    spec = parse_pipeline(body)
+    if isinstance(spec, list):
+        return
+    async with world.board.judging:
+        found = tuple(await asyncio.to_thread(judge_pipeline, spec))
+    world.board.judged[identity.uid] = identity.generation, found
 
 
 def gather_pipeline(key: Key, world: World) -> PipelineSeen | None:
@@ -132,11 +150,17 @@ def _judged(
     spec = parse_pipeline(body)
     if isinstance(spec, list):
         return None, tuple(spec)
-    kept = world.board.judged.get(identity.uid)
-    if kept is None or kept[0] != identity.generation:
-        kept = identity.generation, tuple(judge_pipeline(spec))
-        world.board.judged[identity.uid] = kept
-    return spec, kept[1]
+    problems = _kept(identity, world)
+    if problems is None:  # it has changed again since it was judged ahead
+        problems = tuple(judge_pipeline(spec))
+        world.board.judged[identity.uid] = identity.generation, problems
+    return spec, problems
+
+
+def _kept(identity: Identity, world: World) -> tuple[Problem, ...] | None:
+    """Return what was found in this generation of a pipeline; None if it was not judged."""
+    generation, problems = world.board.judged.get(identity.uid, (None, ()))
+    return problems if generation == identity.generation else None
 
 
 def _tenant(spec: AgentPipelineSpec | None, pipeline: Identity, world: World) -> Tenant | None:

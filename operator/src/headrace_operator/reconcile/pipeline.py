@@ -18,7 +18,7 @@ from headrace_operator.plan.context import PipelineContext
 from headrace_operator.plan.judge import judge
 from headrace_operator.plan.network import closed_policy
 from headrace_operator.plan.stamp import Owner
-from headrace_operator.reconcile.gather import gather_pipeline, leaning, tenants
+from headrace_operator.reconcile.gather import gather_pipeline, judge_ahead, leaning, tenants
 from headrace_operator.reconcile.passes import Pass
 from headrace_operator.reconcile.teardown import tear_down_pipeline
 from headrace_operator.reconcile.tell import sooner, tell
@@ -41,6 +41,7 @@ LOOK_AT_DRAINING: Final = timedelta(seconds=5)
 
 async def reconcile_pipeline(key: Key, world: World) -> Pass:
     """Make one pass; a failure ends in the status as well, and is due again."""
+    await judge_ahead(key, world)
     seen = gather_pipeline(key, world)
     if seen is None:
         _forget(key, world)

@@ -14,7 +14,7 @@ from headrace_operator.model.resource import (
     TENANTS,
 )
 from headrace_operator.reconcile.cache import key_of, owner_of
-from headrace_operator.reconcile.gather import gather_pipeline, leaning
+from headrace_operator.reconcile.gather import gather_pipeline, judge_ahead, leaning
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -55,6 +55,7 @@ async def prime(world: World) -> None:
                 world.queue.add(key_of(body))
     # Who leans on whom is known before the first pass, so that no count begins at zero again.
     for key, _ in world.cache.of_kind(PIPELINES.kind):
+        await judge_ahead(key, world)
         seen = gather_pipeline(key, world)
         if seen is not None:
             world.board.leans[key] = leaning(seen)

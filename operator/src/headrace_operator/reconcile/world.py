@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -77,6 +78,8 @@ class Board:
     """Providers that nobody may call, by name (`measure`)."""
     judged: dict[str, tuple[int, tuple[Problem, ...]]] = field(default_factory=dict)
     """Problems of a spec by UID, and the generation that they were found in."""
+    judging: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while a spec is judged."""
     written: dict[Key, datetime] = field(default_factory=dict)
     """When a status was last written."""
     grants: dict[Key, str] = field(default_factory=dict)
