@@ -40,6 +40,7 @@ class By(StrEnum):
 
     TENANT = "tenant"
     PIPELINE = "pipeline"
+    STEP = "step"
     MODEL = "model"
     RUN = "run"
 

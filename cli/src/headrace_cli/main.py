@@ -16,7 +16,7 @@ COMMANDS: Final = {
     "dev": ("dev", "Run a pipeline on this machine, without a cluster."),
     "run": ("run", "Submit a run of a pipeline."),
     "runs": ("runs", "List, show, follow and cancel runs."),
-    "cost": ("cost", "Say what model calls cost, by tenant, pipeline, model or run."),
+    "cost": ("cost", "Say what model calls cost, by tenant, pipeline, step, model or run."),
     "keys": ("keys", "Create, list and revoke API keys."),
     "tenant": ("tenant", "Print what a new tenant needs, ready for Git."),
     "check": ("check", "Check YAML files offline."),

@@ -14,7 +14,7 @@ from pydantic import Field
 from headrace_contract.compiled import Message
 
 Scope = Literal["submit", "read", "operate"]
-CostBy = Literal["tenant", "pipeline", "model", "run"]
+CostBy = Literal["tenant", "pipeline", "step", "model", "run"]
 
 
 class RunLinks(Message):
@@ -175,8 +175,9 @@ class KeyList(Message):
 class CostItem(Message):
     """What calls of one tenant used, by one key and in one currency, which never mix.
 
-    `key` is a tenant, `namespace/pipeline`, `provider/model` or a run; empty for calls of what has
-    been forgotten. `cost` is a decimal string; calls without a price are an item without it.
+    `key` is a tenant, `namespace/pipeline`, `namespace/pipeline/step`, `provider/model` or a run;
+    empty for calls of what has been forgotten. `cost` is a decimal string; calls without a price
+    are an item without it.
     """
 
     tenant: str

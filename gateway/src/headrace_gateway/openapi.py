@@ -95,7 +95,7 @@ OPERATIONS: Final = (
     Operation(
         "get",
         "/v1/cost",
-        "Sum what model calls cost, by tenant, pipeline, model or run.",
+        "Sum what model calls cost, by tenant, pipeline, step, model or run.",
         answer=api.CostView,
         query=("by", "since", "until", "tenant"),
     ),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CostRecord:
-    """What the calls of one key (a pipeline, a model, a run, a tenant) used, in one currency.
+    """What the calls of one key (a pipeline, step, model, run or tenant) used, in one currency.
 
     `key` is empty for calls of what has been forgotten; `cost` and `currency` are None for calls
     without a price.

@@ -36,6 +36,7 @@ DEFINERS: Final = frozenset(
         "borrowable",
         "counts",
         "lease_of_key",
+        "month_costs",
         "pipeline",
         "pipeline_uids",
         "pools",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from headrace_ledger.call import Verbs
@@ -14,6 +14,7 @@ from headrace_ledger.records import CallRecord, KeyedLease
 
 if TYPE_CHECKING:
     from datetime import date
+    from decimal import Decimal
     from uuid import UUID
 
 
@@ -40,11 +41,20 @@ class Models(Verbs):
         values = (getattr(call, field.name) for field in dataclasses.fields(call))
         return bool(await self._caller.value("record_call", *values))
 
+    async def month_costs(self, tenant: str, day: date) -> dict[str, Decimal]:
+        """Sum what calls cost in the UTC month of a day until its end, by currency."""
+        first, end = (
+            datetime.combine(each, time(), UTC)
+            for each in (day.replace(day=1), day + timedelta(days=1))
+        )
+        rows = await self._caller.rows("month_costs", tenant, first, end)
+        return {row["currency"]: row["cost"] for row in rows}
+
     async def costs(self, tenant: str, since: date, until: date, by: str) -> list[CostRecord]:
         """Sum what calls cost from one UTC day to before another, by key and currency.
 
-        `by` is pipeline, model, run or tenant; keys are `namespace/name`, `provider/model`, an id
-        and the tenant's name.
+        `by` is pipeline, step, model, run or tenant; keys are `namespace/name`,
+        `namespace/name/step`, `provider/model`, an id and the tenant's name.
         """
         first, end = (datetime.combine(day, time(), UTC) for day in (since, until))
         rows = await self._caller.rows("costs", tenant, first, end, by)

@@ -30,7 +30,7 @@ async def door(ledger_server):
         scene(ledger_server, [url], names=names, identity=identity) as made,
     ):
         await made.run_id()
-        await made.claim("m-1")
+        (made.lease,) = await made.claim("m-1")
         assert (await made.chat(made.key("m-1"))).status_code == 200
         yield made
 
@@ -58,6 +58,7 @@ async def test_a_tenant_sees_what_it_spent_by_each_key(door):
     keys = {
         "tenant": door.names.tenant,
         "pipeline": f"{door.names.namespace}/draft",
+        "step": f"{door.names.namespace}/draft/{door.lease['step']}",
         "model": f"{door.names.provider}/tiny",
     }
     for by, key in keys.items():

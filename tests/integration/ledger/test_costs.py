@@ -70,7 +70,7 @@ async def test_costs_add_up_to_the_last_digit_and_currencies_stay_apart(house):
     ]
 
 
-@pytest.mark.parametrize("by", ["tenant", "pipeline", "model"])
+@pytest.mark.parametrize("by", ["tenant", "pipeline", "step", "model"])
 async def test_what_was_spent_outlives_the_run_in_the_same_rows(house, admin, by):
     row, item, lease = await started(house)
     for idx, currency in enumerate(["USD", "USD", "EUR", None]):
@@ -164,6 +164,26 @@ async def test_a_tenant_sees_its_own_costs_only(house, operator, admin, ledger_s
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         await theirs.fetch("SELECT * FROM headrace.spend")
     await theirs.close()
+
+
+async def test_the_operator_sees_sums_of_the_month_only(house, admin):
+    _, item, lease = await started(house)
+    for idx, at in enumerate(["2026-02-28 23:59:59Z", "2026-03-01 00:00Z", "2026-03-02 00:00Z"]):
+        made = call(lease, idx=idx)
+        await house.gateway.record_call(made)
+        sql = "UPDATE headrace.calls SET at = $2 WHERE id = $1"
+        await admin.execute(sql, made.id, datetime.fromisoformat(at))
+    await house.gateway.record_call(call(lease, idx=3, cost=None, currency=None))
+
+    async def month(day):
+        return await house.operator.month_costs(house.tenant, date(2026, 3, day))
+
+    for _ in range(2):
+        assert await month(1) == {"USD": Decimal("0.1")}
+        assert await month(31) == {"USD": Decimal("0.2")}
+        await forget(house, admin, item, lease)
+    with pytest.raises(LedgerError, match="permission denied"):
+        await house.operator.costs(house.tenant, *ALWAYS, "tenant")
 
 
 async def test_costs_by_anything_else_are_refused(house):

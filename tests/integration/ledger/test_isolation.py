@@ -96,7 +96,7 @@ async def test_there_is_no_view_and_no_rule_through_which_to_look(admin):
 
 
 GATEWAYS = {"api_key_by_prefix", "lease_of_key", "shares", "sweep", "workers_limited"}
-OPERATORS = {"pipeline_uids"}
+OPERATORS = {"month_costs", "pipeline_uids"}
 
 
 async def test_who_looks_across_tenants_does_so_by_what_is_granted(admin):

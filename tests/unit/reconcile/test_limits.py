@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 import make
@@ -13,6 +15,7 @@ from headrace_operator.model.counted import Cap, Counted
 from headrace_operator.model.usage import Cooldown
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.gather import gather_pipeline
+from headrace_operator.reconcile.spend import look_at_costs
 from worlds import PIPELINE, PROVIDER, TENANT, globe, settled
 
 TPM = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
@@ -161,6 +164,18 @@ async def test_a_cooldown_comes_and_goes_in_the_status_of_its_provider():
     await one.settle()
     assert "CoolingDown" not in {each["type"] for each in one.status(PROVIDER)["conditions"]}
     assert "cooldownUntil" not in one.status(PROVIDER)
+
+
+async def test_what_the_month_costs_is_told_when_it_is_news():
+    one = await limited()
+    one.ledger.costs["acme"] = {"USD": Decimal("1.5")}
+    one.seconds += 10
+    await look_at_costs(one.world)
+    await one.settle()
+    [told] = one.status(TENANT)["costs"]
+    assert (told["currency"], told["spent"]) == ("USD", "1.5")
+    await look_at_costs(one.world)
+    assert one.world.queue.idle()
 
 
 @pytest.mark.parametrize("key", [TENANT, PROVIDER], ids=["tenant", "provider"])

@@ -14,6 +14,7 @@ from headrace_contract.resources.base import (
     StopPolicy,
     as_set,
     atomic,
+    listed_by,
     rule,
     rules,
 )
@@ -22,9 +23,11 @@ from headrace_contract.resources.isolation import Isolation
 from headrace_contract.resources.limits import (
     Budgets,
     BudgetUsages,
+    Decimals,
     Nearest,
     TenantLimits,
     TenantLimitUsages,
+    Word,
 )
 from headrace_contract.resources.overrides import PipelineFields
 
@@ -100,6 +103,19 @@ class AgentTenantSpec(Spec):
     """Values that win over what a pipeline says."""
 
 
+class MonthCost(Spec):
+    """What model calls of a UTC month cost in one currency; looked at once a minute."""
+
+    currency: Word
+    """ISO 4217 code."""
+    month: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-[0-9]{2}$", max_length=7)]
+    """The month, such as '2026-11'."""
+    spent: Decimals
+    """What was spent until now, a decimal string. Calls without a price are not in it."""
+    forecast: Decimals | None = None
+    """What the whole month will cost if it goes on as it has; absent on its first day."""
+
+
 class AgentTenantStatus(Status):
     """What the operator observed."""
 
@@ -114,5 +130,9 @@ class AgentTenantStatus(Status):
     """How each limit stands."""
     budgets: BudgetUsages = []
     """How each budget stands."""
+    costs: Annotated[
+        list[MonthCost], Field(max_length=16, json_schema_extra=listed_by("currency"))
+    ] = []
+    """What the month costs, by currency: they do not add up."""
     nearest: Nearest = ""
     """The limit or budget of which most is used, for people: 'tokens 1m 92 %'."""

@@ -29,16 +29,16 @@ BEGIN
   WITH gone AS ( -- one statement, so that no call can come between the sum and the end
     DELETE FROM calls x WHERE x.tenant = p_tenant AND x.run = ANY (v_runs) RETURNING x.*
   )
-  INSERT INTO spend AS s (tenant, day, namespace, pipeline, provider, model, currency, calls, input_tokens, cached_input_tokens,
-                          output_tokens, reasoning_tokens, cost)
-  SELECT p_tenant, (g.at AT TIME ZONE 'UTC')::date, coalesce(l.namespace, ''), coalesce(l.name, ''), g.provider, g.model,
+  INSERT INTO spend AS s (tenant, day, namespace, pipeline, step, provider, model, currency, calls, input_tokens,
+                          cached_input_tokens, output_tokens, reasoning_tokens, cost)
+  SELECT p_tenant, (g.at AT TIME ZONE 'UTC')::date, coalesce(l.namespace, ''), coalesce(l.name, ''), g.step, g.provider, g.model,
          CASE WHEN g.cost IS NULL THEN '' ELSE coalesce(g.currency, '') END, count(*), sum(g.input_tokens),
          sum(g.cached_input_tokens), sum(g.output_tokens), sum(g.reasoning_tokens), coalesce(sum(g.cost), 0)
   FROM gone g
   JOIN runs r ON r.tenant = p_tenant AND r.id = g.run
   LEFT JOIN pipelines l ON l.tenant = p_tenant AND l.id = r.pipeline
-  GROUP BY 2, 3, 4, 5, 6, 7
-  ON CONFLICT (tenant, day, namespace, pipeline, provider, model, currency) DO UPDATE
+  GROUP BY 2, 3, 4, 5, 6, 7, 8
+  ON CONFLICT (tenant, day, namespace, pipeline, step, provider, model, currency) DO UPDATE
   SET calls = s.calls + excluded.calls, input_tokens = s.input_tokens + excluded.input_tokens,
       cached_input_tokens = s.cached_input_tokens + excluded.cached_input_tokens,
       output_tokens = s.output_tokens + excluded.output_tokens,

@@ -19,6 +19,8 @@ from headrace_operator.plan.stamp import digest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+    from datetime import date
+    from decimal import Decimal
 
     from headrace_contract.priced import PricedProvider
     from headrace_ledger.client import Ledger
@@ -121,6 +123,11 @@ class LedgerRows:
         async with self._door() as ledger:
             rows = await ledger.cooldowns()
         return [Cooldown(row.provider, row.until, row.reason) for row in rows]
+
+    async def month_costs(self, tenant: str, day: date) -> dict[str, Decimal]:
+        """Sum what calls cost in the UTC month of a day until its end, by currency."""
+        async with self._door() as ledger:
+            return await ledger.month_costs(tenant, day)
 
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         """Hold a pipeline for good; say how many steps run and how many runs are unfinished."""

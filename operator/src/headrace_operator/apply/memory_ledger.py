@@ -12,7 +12,8 @@ from headrace_operator.plan.limits import OF_TENANT, pipeline_owner, provider_ow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
+    from datetime import date, datetime
+    from decimal import Decimal
 
     from headrace_contract.priced import PricedProvider
     from headrace_operator.errors import ReconcileError
@@ -49,6 +50,8 @@ class MemoryLedger:
         """By tenant and owner; a set without limits is not there, as in the ledger."""
         self.spent: dict[tuple[str, str, str], Spent] = {}
         """By tenant, owner and name of the limit."""
+        self.costs: dict[str, dict[str, Decimal]] = {}
+        """Of the month, by tenant and currency."""
         self.cooling: list[Cooldown] = []
         self.counted: dict[tuple[str, str], Counted] = {}
         self.remaining: dict[str, tuple[int, int]] = {}
@@ -88,6 +91,10 @@ class MemoryLedger:
     async def cooldowns(self) -> list[Cooldown]:
         self._call("cooldowns")
         return list(self.cooling)
+
+    async def month_costs(self, tenant: str, day: date) -> dict[str, Decimal]:
+        self._call(f"month_costs {day:%Y-%m}")
+        return dict(self.costs.get(tenant, {}))
 
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         self._call("drain_pipeline")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from headrace_contract.resources.overrides import EffectiveValue
     from headrace_operator.model.counted import Cap
     from headrace_operator.model.identity import Identity
+    from headrace_operator.model.spend import MonthSpend
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.model.usage import Cooldown, Usage
 
@@ -54,6 +55,8 @@ class TenantSeen:
     pipelines: int = 0
     usages: tuple[Usage, ...] | None = None
     """How its limits and budgets stand; None while nobody could ask."""
+    spend: tuple[MonthSpend, ...] | None = None
+    """What the month costs; None while nobody has asked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ async def reconcile_tenant(key: Key, world: World) -> Pass:
     if seen is None:
         _pass_on_tenant(key, None, world)
         world.board.usages.pop(key, None)
+        world.board.spends.pop(key, None)
         return Pass()
     _pass_on_tenant(key, seen, world)
     if seen.identity.deleted_at is not None:
@@ -47,7 +48,7 @@ async def reconcile_tenant(key: Key, world: World) -> Pass:
         await _put_tenant(seen, world)
     except ReconcileError as exc:
         failure = exc
-    seen = replace(seen, usages=world.board.usages.get(key))
+    seen = replace(seen, usages=world.board.usages.get(key), spend=world.board.spends.get(key))
     status = assess_tenant(seen, failure, world.now())
     return Pass(await tell(seen.identity, seen.status, status, world), failure)
 

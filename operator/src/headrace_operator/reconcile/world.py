@@ -10,7 +10,8 @@ from headrace_operator.apply.execute import Objects, Rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import datetime, timedelta
+    from datetime import date, datetime, timedelta
+    from decimal import Decimal
 
     from headrace_contract.priced import PricedProvider
     from headrace_contract.problem import Problem
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from headrace_operator.model.counted import Counted
     from headrace_operator.model.identity import Identity
     from headrace_operator.model.resource import Key, Resource
+    from headrace_operator.model.spend import MonthSpend
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.model.usage import Cooldown, Usage
     from headrace_operator.plan.context import Site
@@ -53,6 +55,7 @@ class Ledger(Rows, Protocol):
     async def counts(self) -> dict[tuple[str, str], Counted]: ...
     async def usage(self, tenant: str) -> list[Usage]: ...
     async def cooldowns(self) -> list[Cooldown]: ...
+    async def month_costs(self, tenant: str, day: date) -> Mapping[str, Decimal]: ...
     async def draining(self, namespace: str, pipeline: str) -> set[str]: ...
     def forget(self, uid: str) -> None: ...
 
@@ -76,6 +79,8 @@ class Board:
     """How the limits of a tenant or provider last stood, where they declare any (`measure`)."""
     cooldowns: dict[str, Cooldown] = field(default_factory=dict)
     """Providers that nobody may call, by name (`measure`)."""
+    spends: dict[Key, tuple[MonthSpend, ...]] = field(default_factory=dict)
+    """What the month costs each tenant (`look_at_costs`)."""
     judged: dict[str, tuple[int, tuple[Problem, ...]]] = field(default_factory=dict)
     """Problems of a spec by UID, and the generation that they were found in."""
     judging: asyncio.Lock = field(default_factory=asyncio.Lock)

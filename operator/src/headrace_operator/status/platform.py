@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headrace_contract.problem import Problem
 from headrace_contract.reasons import ConditionType, Reason
+from headrace_contract.resources.agent_tenant import MonthCost
 from headrace_operator.errors import PermanentError
 from headrace_operator.plan.limits import provider_limits, tenant_limits
 from headrace_operator.plan.prices import LIST
@@ -66,6 +67,7 @@ def assess_tenant(
         "namespaces": list(seen.held),
         "pipelines": seen.pipelines,
         **_standing(seen.status, usages, budgets),
+        **_costs(seen),
     }
 
 
@@ -125,6 +127,23 @@ def _cooling(cooldown: Cooldown) -> Verdict:
         return Verdict(kind, "True", Reason.CIRCUIT_OPEN, message)
     message = "It answered 429; nobody calls it until `status.cooldownUntil`."
     return Verdict(kind, "True", Reason.RATE_LIMITED, message)
+
+
+def _costs(seen: TenantSeen) -> dict[str, Any]:
+    """Tell what the month costs; until somebody could ask, that stays as it was told."""
+    if seen.spend is None:
+        return {"costs": seen.status["costs"]} if "costs" in seen.status else {}
+    return {
+        "costs": [
+            MonthCost(
+                currency=one.currency,
+                month=one.month,
+                spent=f"{one.spent.normalize():f}",
+                forecast=None if one.forecast is None else f"{one.forecast:f}",
+            ).model_dump(by_alias=True, exclude_none=True)
+            for one in seen.spend
+        ]
+    }
 
 
 def _prices(offered: Priced) -> Verdict:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 COUNTS: Final = frozenset(
-    {"backlog", "workers", "pipelines", "limits", "budgets", "nearest", "cooldownUntil"}
+    {"backlog", "workers", "pipelines", "limits", "budgets", "nearest", "costs", "cooldownUntil"}
 )
 NEVER: Final = None
 
