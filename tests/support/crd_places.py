@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import crd_budgets
 import crd_cohorts
 import crd_overrides
 from crd_cases import ALL, Case, provider, tenant
@@ -60,4 +61,4 @@ CASES = (
         "limits[0].resource",
     ),
 )
-EVERY = (*ALL, *crd_overrides.CASES, *crd_cohorts.CASES, *CASES)
+EVERY = (*ALL, *crd_overrides.CASES, *crd_cohorts.CASES, *crd_budgets.CASES, *CASES)

@@ -69,6 +69,28 @@ ROWS = {
         [("budget.monthly", "cost", "CalendarMonth", 12_500_000_000, "UTC", True)],
         [{**ALL, "onExceed": "Park", "currency": "USD"}],
     ),
+    "a budget that saves does so from its lowest percent on": (
+        of_tenant(
+            budgets=[
+                {
+                    **MONTHLY,
+                    "softPercents": [90, 80],
+                    "onSoft": "DegradeClass",
+                    "degradeTo": "small",
+                }
+            ]
+        ),
+        [("budget.monthly", "cost", "CalendarMonth", 12_500_000_000, "UTC", True)],
+        [
+            {
+                **ALL,
+                "onExceed": "Park",
+                "currency": "USD",
+                "degradeAt": 80,
+                "degradeTo": "small",
+            }
+        ],
+    ),
     "the largest budget fits into 64 bits": (
         of_tenant(budgets=[{**MONTHLY, "amount": "999999999.999999999", "currency": "EUR"}]),
         [("budget.monthly", "cost", "CalendarMonth", 999_999_999_999_999_999, "UTC", True)],

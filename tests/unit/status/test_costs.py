@@ -11,9 +11,13 @@ import make
 from headrace_contract.resources.agent_tenant import AgentTenantStatus
 from headrace_operator.model.seen import TenantSeen
 from headrace_operator.model.spend import month_spend
+from headrace_operator.model.usage import Usage
+from headrace_operator.plan.limits import tenant_limits
+from headrace_operator.status.limits import within_budget
 from headrace_operator.status.platform import assess_tenant
 from headrace_operator.status.writing import due
 
+NOTHING = {"resets_at": None, "digest": ""}
 NOON = datetime(2026, 11, 16, 12, 59, tzinfo=UTC)
 FORECASTS = {
     "the middle of a month": (NOON, "15.5", "30.00"),
@@ -54,6 +58,25 @@ def test_each_currency_is_told_by_itself():
     AgentTenantStatus.model_validate(status)
     assert assessed(None, status)["costs"] == status["costs"]  # nobody could ask
     assert assessed((), status)["costs"] == []
+
+
+def test_a_budget_that_saves_says_so():
+    saves = {
+        "name": "monthly",
+        "amount": "100",
+        "softPercents": [50],
+        "onSoft": "DegradeClass",
+        "degradeTo": "small",
+    }
+    tenant = make.parsed_tenant(make.tenant(budgets=[saves]))
+    [row] = tenant_limits(tenant.identity, tenant.spec).limits
+    known = dict.fromkeys(("reserved", "shadowed", "waiting"), 0)
+    used = 60 * row.capacity // 100
+    usage = Usage("tenant", row.name, "cost", row.window, row.capacity, used, **known, **NOTHING)
+    said = within_budget(tenant.spec.budgets, [usage])
+    assert said.message == (
+        "Budget 'monthly': 50 % of 100 USD have been spent; calls go to class 'small'."
+    )
 
 
 def test_costs_are_written_as_seldom_as_counts():

@@ -43,6 +43,14 @@ _ZONED = rule(
     "self.timeZone == 'UTC' || self.window.startsWith('Calendar')",
     "`timeZone` must be left out unless `window` is 'CalendarDay' or 'CalendarMonth'",
 )
+_DEGRADES = rule(
+    "(self.onSoft == 'DegradeClass') == has(self.degradeTo)",
+    "`degradeTo` must be given with `onSoft: DegradeClass`, and only with it",
+)
+_DEGRADES_AT = rule(
+    "self.onSoft != 'DegradeClass' || (size(self.softPercents) > 0 && self.mode == 'Enforce')",
+    "`softPercents` must be given with `onSoft: DegradeClass`, and `mode` must be 'Enforce'",
+)
 _CONCURRENT = rule(
     "self.window != 'None' || self.resource == 'llmCalls'",
     "`window` must not be 'None' (how many at once) for anything but `resource: llmCalls`",
@@ -153,7 +161,7 @@ class TenantLimit(Limit):
 class Budget(Spec):
     """How much money a tenant may spend in a time."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_ZONED))
+    model_config = ConfigDict(json_schema_extra=rules(_ZONED, _DEGRADES, _DEGRADES_AT))
 
     name: DnsLabel
     """Name of the budget, as messages and status call it."""
@@ -169,6 +177,11 @@ class Budget(Spec):
         list[Annotated[int, Field(ge=1, le=99)]], Field(max_length=8, json_schema_extra=as_set())
     ] = []
     """Percents of the amount at which `WithinBudget` and an Event say so; none by default."""
+    on_soft: Literal["Notify", "DegradeClass"] = "Notify"
+    """From the lowest of these percents on, 'DegradeClass' also makes calls of the class
+    `degradeTo`, in pipelines that have such a class; 'Notify' by default."""
+    degrade_to: ModelClass | None = None
+    """The cheaper model class."""
     on_hard: OnExceed = "Park"
     """At the amount, 'Park' lets steps wait without a worker, 'Reject' fails them."""
     mode: Mode = "Enforce"

@@ -43,6 +43,9 @@ class Rules:
     step: str | None
     currency: str | None
     rejects: bool
+    degrade_at: int | None = None
+    """Of a budget: at how many percent of it calls are made of another class."""
+    degrade_to: str = ""
 
     @classmethod
     def of(cls, limit: Limit) -> Rules:
@@ -58,6 +61,8 @@ class Rules:
             step=said.get("step"),
             currency=said.get("currency"),
             rejects=said.get("onExceed") == "Reject",
+            degrade_at=said.get("degradeAt"),
+            degrade_to=said.get("degradeTo") or "",
         )
 
     @property

@@ -124,6 +124,11 @@ class Reserving:
             return held, cooling(target.provider, reasons.get(target.provider, ""), said.seconds)
         return held, refused(said, rule)
 
+    async def rules(self, tenant: str) -> list[Rules]:
+        """Return the limits of a tenant and of all providers, but for those of pipelines."""
+        rules = await self._patience.until_there(lambda: self._rules.get(tenant)) or {}
+        return rules.get(None, [])
+
     async def _concerning(self, call: Call) -> tuple[Rules, ...]:
         """Return the limits that may speak about a call: of everybody, and of its own pipeline."""
         lease = call.lease

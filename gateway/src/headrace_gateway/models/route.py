@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -20,10 +20,11 @@ from headrace_gateway.identity.caller import bearer
 from headrace_gateway.models.answering import STREAM_HEADERS, Answering, refusal, said_of
 from headrace_gateway.models.ask import key_hash, read_ask
 from headrace_gateway.models.calling import Call, Caller
+from headrace_gateway.models.degrading import Degrading
 from headrace_gateway.models.numbering import Numbering
 from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.patience import Patience
-from headrace_gateway.models.refusals import ParkedError, StaleError
+from headrace_gateway.models.refusals import ModelError, ParkedError, StaleError
 from headrace_gateway.models.replay import as_stream, as_whole
 from headrace_gateway.models.reserving import LimitFailure, Reserving
 from headrace_gateway.models.targets import Targets
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.routing import Route
 
+    from headrace_contract.compiled import CompiledPipeline
     from headrace_gateway.models.ask import Ask
     from headrace_gateway.models.calling import Opened
+    from headrace_gateway.models.targets import Target
     from headrace_gateway.world import World
     from headrace_ledger.records import CallRecord, KeyedLease
 
@@ -52,7 +55,8 @@ class ModelRoute:
         self._patience = Patience(world.options.ledger_patience_seconds)
         self._targets = Targets(world.ledger, world.clock)
         self._numbers = Numbering()
-        reserving = Reserving(world, self._patience)
+        self._degrading = Degrading(world.ledger, world.clock)
+        self._reserving = reserving = Reserving(world, self._patience)
         self._caller = Caller(world, reserving)
         self._answering = Answering(world, self._patience, reserving)
 
@@ -128,9 +132,7 @@ class ModelRoute:
         )
         if pipeline is None:
             raise StaleError
-        targets = await self._patience.until_there(
-            lambda: self._targets.find(pipeline, lease.tenant, call.ask.model)
-        )
+        targets = await self._find(pipeline, lease.tenant, call.ask.model)
         try:
             step = next((one.llm for one in pipeline.steps if one.name == lease.step), None)
             bounded = replace(call, step_output=step.max_tokens if step else None)
@@ -139,6 +141,19 @@ class ModelRoute:
             if failure.error_class is ErrorClass.RATE_LIMITED:
                 await self._park(lease, failure)
             raise
+
+    async def _find(self, pipeline: CompiledPipeline, tenant: str, asked: str) -> list[Target]:
+        """Find who may be asked: of a cheaper class, where a budget says so and it can serve."""
+        rules = await self._reserving.rules(tenant)
+        model = await self._patience.until_there(
+            lambda: self._degrading.model(tenant, pipeline, asked, rules)
+        )
+        if model != asked:
+            with suppress(ModelError):
+                return await self._patience.until_there(
+                    lambda: self._targets.find(pipeline, tenant, model)
+                )
+        return await self._patience.until_there(lambda: self._targets.find(pipeline, tenant, asked))
 
     async def _park(self, lease: KeyedLease, failure: ProviderFailure) -> None:
         """Mark the lease, so that whatever the step does now, it is parked and not failed."""

@@ -138,6 +138,9 @@ def _limit(limit: Limit, providers: Iterable[str]) -> LimitPlan:
 
 
 def _budget(budget: Budget) -> LimitPlan:
+    more: dict[str, Any] = {"currency": budget.currency}
+    if budget.degrade_to is not None:
+        more |= {"degradeAt": min(budget.soft_percents), "degradeTo": budget.degrade_to}
     return LimitPlan(
         name=OF_BUDGET + budget.name,
         resource=COST,
@@ -145,7 +148,7 @@ def _budget(budget: Budget) -> LimitPlan:
         capacity=billionths(budget.amount),
         zone=budget.time_zone,
         enforced=budget.mode == "Enforce",
-        spec=_spec(budget.on_hard, currency=budget.currency),
+        spec=_spec(budget.on_hard, **more),
     )
 
 

@@ -149,4 +149,5 @@ def _soft(budget: Budget, usage: Usage) -> str:
     if reached is None:
         return ""
     whole = f"{budget.amount} {budget.currency}"
-    return f"Budget '{budget.name}': {reached} % of {whole} have been spent."
+    told = f"Budget '{budget.name}': {reached} % of {whole} have been spent"
+    return f"{told}; calls go to class '{budget.degrade_to}'." if budget.degrade_to else f"{told}."

@@ -1,0 +1,29 @@
+"""What tenants may say of budgets that save, as cases of the schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crd_cases import Case, tenant
+from headrace_contract.resources.kinds import AGENT_TENANT
+
+_TO = "`degradeTo` must be given with `onSoft: DegradeClass`"
+_AT = "`softPercents` must be given with `onSoft: DegradeClass`"
+
+
+def _budget(percents: list[int], **changes: Any) -> dict[str, Any]:
+    budget = {"name": "monthly", "amount": "100", "softPercents": percents, **changes}
+    return tenant(budgets=[budget])
+
+
+def _saves(percents: list[int], **changes: Any) -> dict[str, Any]:
+    return _budget(percents, onSoft="DegradeClass", degradeTo="small", **changes)
+
+
+CASES = (
+    Case("a budget that saves", AGENT_TENANT, _saves([80])),
+    Case("saves by nothing", AGENT_TENANT, _budget([80], onSoft="DegradeClass"), _TO),
+    Case("a class for nothing", AGENT_TENANT, _budget([80], degradeTo="small"), _TO),
+    Case("saves from nowhere", AGENT_TENANT, _saves([]), _AT),
+    Case("saves in Shadow mode", AGENT_TENANT, _saves([80], mode="Shadow"), _AT),
+)
