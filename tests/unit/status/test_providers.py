@@ -43,8 +43,12 @@ def test_a_provider_that_cools_says_why_and_until_when(reason, events):
     assert "cooldownUntil" not in well
 
 
-def test_a_held_provider_says_so():
-    raw = make.provider(stopPolicy="Hold")
+STOPS = {"Hold": "StopPolicyHold", "HoldAndDrain": "StopPolicyHoldAndDrain"}
+
+
+@pytest.mark.parametrize(("policy", "reason"), STOPS.items())
+def test_a_held_provider_says_so(policy, reason):
+    raw = make.provider(stopPolicy=policy)
     identity, spec = Identity.of(raw), make.parsed_provider(raw)
     status = assess_provider(ProviderSeen(identity, {}, spec, ()), None, None, make.NOW)
-    assert told(status, "Paused") == ("True", "StopPolicyHold")
+    assert told(status, "Paused") == ("True", reason)

@@ -15,6 +15,7 @@ from headrace_contract.resources.base import (
     PositiveDuration,
     Spec,
     Status,
+    StopPolicy,
     as_set,
     listed_by,
     rule,
@@ -133,8 +134,10 @@ class ModelProviderSpec(Spec):
     """How much all tenants together may use in a time; no limit when empty."""
     circuit_breaker: CircuitBreaker | None = None
     """Leaves a provider alone that fails; when absent, every call is tried."""
-    stop_policy: Literal["None", "Hold"] = "None"
-    """'Hold' makes no new call: a fallback is asked, or the step waits; 'None' by default."""
+    stop_policy: StopPolicy = "None"
+    """'Hold' makes no new call: a fallback is asked, or the step waits. 'HoldAndDrain' also ends
+    the calls that are under way, and their steps wait. 'None' by default.
+    """
     timeouts: Timeouts = Field(default_factory=Timeouts)
     """How long the gateway waits."""
 

@@ -251,6 +251,9 @@ def refusal(error: Exception) -> ModelError:
     if isinstance(error, ModelError):
         return error
     if isinstance(error, CutError):
+        if error.outcome is BeatOutcome.INTERRUPT:
+            text = "The provider is held by its `stopPolicy`: the step is parked."
+            return ModelError(ErrorClass.RATE_LIMITED, text)
         cancelled = error.outcome is BeatOutcome.CANCELLED
         return StaleError(ErrorClass.CANCELLED if cancelled else ErrorClass.WORKER_LOST)
     if isinstance(error, ProviderFailure):

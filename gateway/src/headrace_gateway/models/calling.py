@@ -138,6 +138,7 @@ class Caller:
     async def _once(self, call: Call, target: Target, *, fresh: bool) -> Opened:
         """Reserve and call once; what came to nothing is settled too."""
         held = await self._reserving.reserve(call, target)
+        call.live.provider = target.provider
         try:
             return await self._reserved(call, target, held, fresh=fresh)
         except BaseException as exc:

@@ -82,7 +82,7 @@ class Targets:
             first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
             total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
             breaker=spec.circuit_breaker,
-            held=spec.stop_policy == "Hold",
+            held=spec.stop_policy != "None",
             price_version=spec.price_version(model.name) if model.price else None,
         )
 

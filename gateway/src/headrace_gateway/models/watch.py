@@ -7,6 +7,8 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
+from pydantic_core import from_json
+
 from headrace_contract.protocol import BeatOutcome
 from headrace_ledger.errors import LedgerError
 
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Iterator
     from uuid import UUID
 
+    from headrace_ledger.declared import ProviderRow
     from headrace_ledger.records import KeyedLease
 
 T = TypeVar("T")
@@ -32,8 +35,15 @@ class Live:
 
     def __init__(self) -> None:
         self.lease: KeyedLease | None = None
+        self.provider: str | None = None
+        """Whom it was made to."""
         self._cut: BeatOutcome | None = None
         self._scope: asyncio.Timeout | None = None
+
+    @property
+    def drained(self) -> bool:
+        """Say whether its provider is held and drained: the step is to wait for it."""
+        return self._cut is BeatOutcome.INTERRUPT
 
     def cut(self, outcome: BeatOutcome = BeatOutcome.LOST) -> None:
         if self._cut is not None:
@@ -59,16 +69,17 @@ class Live:
             self._scope = None
 
 
-class Fences(Protocol):
+class Asked(Protocol):
     """What is asked of the ledger here."""
 
+    async def provider(self, name: str) -> ProviderRow | None: ...
     async def check_fence(self, tenant: str, task: UUID, fence: int) -> str: ...
 
 
 class Calls:
     """All calls under way in this process."""
 
-    def __init__(self, ledger: Fences, every: float) -> None:
+    def __init__(self, ledger: Asked, every: float) -> None:
         self._ledger = ledger
         self._every = every
         self._by_task: dict[UUID, set[Live]] = defaultdict(set)
@@ -122,8 +133,21 @@ class Calls:
                 lives = [live for run in runs for live in self._by_run.get(run, ())]
             except TimeoutError:
                 lives = [live for each in self._by_task.values() for live in each]
+                await self._drain(lives)
             self._due.clear()
             await self._check(lives)
+
+    async def _drain(self, lives: list[Live]) -> None:
+        """End the calls to providers that are held and drained."""
+        for name in {live.provider for live in lives if live.provider is not None}:
+            try:
+                row = await self._ledger.provider(name)
+            except LedgerError:
+                return  # what is not known ends no call
+            if row is not None and from_json(row.spec).get("stopPolicy") == "HoldAndDrain":
+                for live in lives:
+                    if live.provider == name:
+                        live.cut(BeatOutcome.INTERRUPT)
 
     async def _check(self, lives: list[Live]) -> None:
         leases = {

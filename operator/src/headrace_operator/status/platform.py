@@ -24,6 +24,10 @@ if TYPE_CHECKING:
     from headrace_operator.plan.limits import LimitsPlan
     from headrace_operator.plan.prices import Priced
 
+STOPS: Final = {
+    "Hold": Reason.STOP_POLICY_HOLD,
+    "HoldAndDrain": Reason.STOP_POLICY_HOLD_AND_DRAIN,
+}
 _STANDING: Final = ("limits", "budgets", "nearest")
 
 
@@ -58,9 +62,8 @@ def assess_tenant(
         verdicts.append(blocked)
     policy = seen.spec.stop_policy if seen.spec else "None"
     if policy != "None":
-        reason = Reason.STOP_POLICY_HOLD if policy == "Hold" else Reason.STOP_POLICY_HOLD_AND_DRAIN
         message = f"`stopPolicy: {policy}` is in force for every pipeline of the tenant."
-        verdicts.append(Verdict(ConditionType.PAUSED, "True", reason, message))
+        verdicts.append(Verdict(ConditionType.PAUSED, "True", STOPS[policy], message))
     return {
         "observedGeneration": seen.identity.generation,
         "conditions": merge(verdicts, seen.status, seen.identity.generation, now),
@@ -89,9 +92,11 @@ def assess_provider(
     if seen.cooldown is not None:
         verdicts.append(_cooling(seen.cooldown))
         standing["cooldownUntil"] = stamp(seen.cooldown.until)
-    if seen.spec is not None and seen.spec.stop_policy == "Hold":
-        message = "`stopPolicy: Hold` is in force: no call to the provider begins."
-        verdicts.append(Verdict(ConditionType.PAUSED, "True", Reason.STOP_POLICY_HOLD, message))
+    policy = seen.spec.stop_policy if seen.spec else "None"
+    if policy != "None":
+        ends = ", and those under way end" if policy == "HoldAndDrain" else ""
+        message = f"`stopPolicy: {policy}` is in force: no call to the provider begins{ends}."
+        verdicts.append(Verdict(ConditionType.PAUSED, "True", STOPS[policy], message))
     return {
         "observedGeneration": seen.identity.generation,
         "conditions": merge(verdicts, seen.status, seen.identity.generation, now),
