@@ -7,22 +7,37 @@ import csv
 import io
 import json
 import os
+import subprocess
+import sys
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from cli_program import START
 from headrace_cli.local.prepare import prepare
 from headrace_cli.local.session import Wish, put, session
 from headrace_cli.local.workers import environment_of, workers
-from headrace_cli.main import app
 from headrace_cli.manifests import load
 
 pytestmark = pytest.mark.postgres
 
 EXAMPLE = Path(__file__).resolve().parents[3] / "examples" / "research"
 WHERE = ("research", "-n", "acme-research")
+
+
+@dataclass(frozen=True)
+class Said:
+    """How a command ended, and what it said."""
+
+    exit_code: int | None
+    stdout: str
+    stderr: str
+
+    @property
+    def output(self):
+        return self.stdout + self.stderr
 
 
 @pytest.fixture
@@ -40,7 +55,15 @@ async def headrace():
         }
 
         async def run(*args):
-            return await asyncio.to_thread(CliRunner().invoke, app, args, env=environ)
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-c", START, *args),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env={**os.environ, **environ},
+            )
+            out, err = await process.communicate()
+            return Said(process.returncode, out.decode(), err.decode())
 
         (pool,) = bundle.pipelines[0].spec.pools
         pools = {pool.name: environment_of(pool, os.environ, EXAMPLE)}
