@@ -1,13 +1,14 @@
-"""What tenants may say of budgets that save, as cases of the schema."""
+"""What may be said of budgets that save and of circuits, as cases of the schema."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from crd_cases import Case, tenant
-from headrace_contract.resources.kinds import AGENT_TENANT
+from crd_cases import Case, provider, tenant
+from headrace_contract.resources.kinds import AGENT_TENANT, MODEL_PROVIDER
 
 _TO = "`degradeTo` must be given with `onSoft: DegradeClass`"
+_LONG = "`openFor` must not be longer than `maxOpenFor`"
 _AT = "`softPercents` must be given with `onSoft: DegradeClass`"
 
 
@@ -20,7 +21,14 @@ def _saves(percents: list[int], **changes: Any) -> dict[str, Any]:
     return _budget(percents, onSoft="DegradeClass", degradeTo="small", **changes)
 
 
+def _breaks(**changes: Any) -> dict[str, Any]:
+    return provider(circuitBreaker=changes)
+
+
 CASES = (
+    Case("a circuit", MODEL_PROVIDER, _breaks()),
+    Case("a circuit that stays open", MODEL_PROVIDER, _breaks(openFor="20m"), _LONG),
+    Case("a circuit of no failure", MODEL_PROVIDER, _breaks(consecutiveFailures=0), "consecutive"),
     Case("a budget that saves", AGENT_TENANT, _saves([80])),
     Case("saves by nothing", AGENT_TENANT, _budget([80], onSoft="DegradeClass"), _TO),
     Case("a class for nothing", AGENT_TENANT, _budget([80], degradeTo="small"), _TO),

@@ -255,13 +255,18 @@ async def test_a_circuit_stays_open_for_twice_as_long_until_somebody_is_answered
     assert not await house.gateway.close_circuit(provider)  # of a call that began before
     for seconds in (60, 100, 100):
         await over()
+        await house.gateway.sweep()  # how often it has failed is not forgotten with the pause
         await house.gateway.open_circuit(provider, 30, 100)
         assert await waits() == seconds
     await over()
     assert await house.gateway.close_circuit(provider)
     assert provider not in {one.provider for one in await house.operator.cooldowns()}
-    await house.gateway.open_circuit(provider, 30, 100)
-    assert await waits() == 30
+    await house.gateway.open_circuit(provider, 300, 100)
+    assert await waits() == 100
+    sql = "UPDATE headrace.cooldowns SET until = now() - interval '61 min' WHERE provider = $1"
+    await admin.execute(sql, provider)
+    await house.gateway.sweep()
+    assert await admin.fetch("SELECT FROM headrace.cooldowns WHERE provider = $1", provider) == []
 
 
 async def test_a_provider_that_cools_is_reserved_by_nobody(house):

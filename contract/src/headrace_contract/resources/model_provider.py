@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import ConfigDict, Field, StringConstraints
 
 from headrace_contract.resources.base import (
     Currency,
@@ -81,6 +81,15 @@ class Timeouts(Spec):
 
 class CircuitBreaker(Spec):
     """When a provider that fails is left alone, by every gateway and for every tenant."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "duration(self.openFor) <= duration(self.maxOpenFor)",
+                "`openFor` must not be longer than `maxOpenFor`",
+            )
+        )
+    )
 
     consecutive_failures: Annotated[int, Field(ge=1, le=1000)] = 5
     """Calls in a row, as one gateway sees them, that got no answer: 5xx, no connection, no first

@@ -5,7 +5,7 @@ LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 BEGIN
   PERFORM set_config('headrace.tenant', '_platform', true);
   INSERT INTO cooldowns AS c (tenant, provider, until, reason, openings)
-  VALUES ('_platform', p_provider, now() + make_interval(secs => p_seconds), 'CircuitOpen', 1)
+  VALUES ('_platform', p_provider, now() + make_interval(secs => least(p_seconds, p_most_seconds)), 'CircuitOpen', 1)
   ON CONFLICT (tenant, provider) DO UPDATE
   SET until = greatest(c.until, now() + make_interval(secs => least(p_seconds * 2 ^ least(c.openings, 30), p_most_seconds))),
       reason = excluded.reason, openings = c.openings + 1
