@@ -31,6 +31,7 @@ HERE: Final = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "support"))
 
 import ledger_rows as make  # noqa: E402 -- the path above leads to it
+from b8_leased import leased  # noqa: E402 -- the path above leads to it
 from durability import disk_sync_ms, of_postgres  # noqa: E402 -- as above
 from headrace_ledger.client import Ledger  # noqa: E402 -- as above
 from headrace_ledger.declared import LimitRow  # noqa: E402 -- as above
@@ -41,12 +42,15 @@ from peers import FOLDER, python_of, versions_of  # noqa: E402 -- as above
 from queues import redis_server  # noqa: E402 -- as above
 
 OURS: Final = "reserve + settle"
+LEASED: Final = "leased"
 SAME: Final = "reserve + settle of three limits, theirs of three"
 ONE: Final = "reserve + settle of three limits, theirs of one"
 PEERS: Final = {"limits": "limits", "throttled": "throttled-py"}
 CLIENTS: Final = {"limits": "coredis", "throttled": "redis"}
 """What each peer speaks to Redis with, by its own default."""
 FLOOR: Final = 1.0
+LEASED_FLOOR: Final = 15.0
+LEASED_PERCENT: Final = 1.0
 PLATFORM: Final = "_platform"
 LARGE: Final = 10**15
 SMALL: Final = 2_000
@@ -188,6 +192,11 @@ def one_round(server: EmbeddedLedger, options: argparse.Namespace) -> dict[str, 
         say(bench="B8", side=OURS, **rounded(found[OURS]), durability=held)
     except InexactError as exc:
         say(bench="B8", side=OURS, inexact=str(exc))
+    try:
+        found[LEASED] = uvloop.run(leased(server, options.seconds, options.callers))
+        say(bench="B8", side=LEASED, **rounded(found[LEASED]))
+    except InexactError as exc:
+        say(bench="B8", side=LEASED, inexact=str(exc))
     for peer, package in PEERS.items():
         found[package] = theirs(peer, options.seconds, options.callers)
         versions = versions_of(peer, package, CLIENTS[peer])
@@ -209,6 +218,22 @@ def verdicts(rounds: list[dict[str, Facts]]) -> Iterator[bool]:
         for series, figure in ((SAME, of_three), (ONE, lambda facts: facts["per_second"])):
             if ratio := ratio_of(rounds, OURS, package, figure):
                 yield say(bench="B8", series=series, over=package, **ratio.at_least(FLOOR))
+        if ratio := ratio_of(rounds, LEASED, package, lambda facts: facts["per_second"]):
+            yield say(
+                bench="B8",
+                series=f"{LEASED}, one limit",
+                over=package,
+                **ratio.at_least(LEASED_FLOOR),
+            )
+    drawn = [one[LEASED]["over_percent"] for one in rounds if LEASED in one]
+    yield say(
+        bench="B8",
+        figure="over-admission, leased",
+        value=max(drawn, default=100.0),
+        unit="%",
+        floor=f"<= {LEASED_PERCENT:g} %",
+        holds=max(drawn, default=100.0) <= LEASED_PERCENT,
+    )
     exact = [one[OURS] for one in rounds if OURS in one]
     yield say(
         bench="B8",

@@ -6,6 +6,7 @@ from typing import Any
 
 import crd_budgets
 import crd_cohorts
+import crd_leased
 import crd_overrides
 from crd_cases import ALL, Case, provider, tenant
 from headrace_contract.resources.kinds import AGENT_TENANT, MODEL_PROVIDER
@@ -61,4 +62,11 @@ CASES = (
         "limits[0].resource",
     ),
 )
-EVERY = (*ALL, *crd_overrides.CASES, *crd_cohorts.CASES, *crd_budgets.CASES, *CASES)
+EVERY = (
+    *ALL,
+    *crd_overrides.CASES,
+    *crd_cohorts.CASES,
+    *crd_leased.CASES,
+    *crd_budgets.CASES,
+    *CASES,
+)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from headrace_gateway.models.metering import amount, concerns
+from headrace_gateway.models.metering import WINDOW_SECONDS, amount, concerns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from headrace_ledger.declared import Usage
 
 HORIZON_SECONDS: Final = 60.0
-WINDOW_SECONDS: Final = {"1s": 1.0, "1m": 60.0, "1h": 3600.0, "1d": 86400.0}
 AT_ONCE: Final = "None"
 
 

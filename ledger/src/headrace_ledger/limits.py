@@ -54,6 +54,10 @@ class Limits(Verbs):
         """Say that this gateway lives; what it has reserved is held for another 30 s."""
         await self._caller.rows("beat_gateway", self._gateway)
 
+    async def gateways(self) -> int:
+        """Return how many gateways live."""
+        return int(await self._caller.value("gateways"))
+
     async def reserve(self, wish: Reserve) -> Reserved:
         """Reserve a call, in one statement with whoever asks at the same time."""
         return await self._reserves.call(wish)

@@ -12,7 +12,11 @@ from headrace_contract.names import PLATFORM_TENANT
 if TYPE_CHECKING:
     from decimal import Decimal
 
+    from headrace_ledger.declared import Limit
+
 NO_SUBJECT: Final = UUID(int=0)
+BLOCK_SECONDS: Final = 60.0
+"""How long a block is held whose gateway lives and does not settle it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,26 @@ class Reserve:
     currency: str | None
     life_seconds: float
     draws: tuple[Draw, ...]
+
+
+def block(limit: Limit, id_: UUID, units: int) -> Reserve:
+    """Draw units of a limit for calls to come; they are of no task, and no call in the ledger."""
+    return Reserve(
+        tenant=limit.tenant,
+        id=id_,
+        task=NO_SUBJECT,
+        fence=0,
+        run=NO_SUBJECT,
+        step="",
+        provider="",
+        model="",
+        input_tokens=0,
+        output_tokens=0,
+        cost=None,
+        currency=None,
+        life_seconds=BLOCK_SECONDS,
+        draws=(Draw(limit.tenant, limit.id, limit.resource, units),),
+    )
 
 
 class ReserveOutcome(StrEnum):

@@ -96,6 +96,11 @@ ROWS = {
         [("budget.monthly", "cost", "CalendarMonth", 999_999_999_999_999_999, "UTC", True)],
         [{**ALL, "onExceed": "Park", "currency": "EUR"}],
     ),
+    "what is leased says so": (
+        of_tenant(limits=[{**TPM, "resource": "requests", "limit": 5000, "accuracy": "Leased"}]),
+        [("tpm", "requests", "1m", 5000, "UTC", True)],
+        [{**ALL, "onExceed": "Park", "accuracy": "Leased"}],
+    ),
     "a provider's concerns its own calls": (
         of_provider(limits=[{**TPM, "resource": "llmCalls", "window": "None", "limit": 8}]),
         [("tpm", "llmCalls", "None", 8, "UTC", True)],

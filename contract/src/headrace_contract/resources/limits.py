@@ -78,6 +78,12 @@ _LENDING = rule(
     "!has(self.lendingLimit) || self.lendingLimit <= self.limit",
     "`lendingLimit` must not be more than `limit`",
 )
+_LEASED = rule(
+    "self.accuracy == 'Exact' || (self.resource in ['requests', 'llmCalls'] && self.limit >= 1000"
+    " && self.window in ['1s', '1m', '1h', '1d'] && self.mode == 'Enforce')",
+    "`accuracy: Leased` must go with `resource: requests` or `llmCalls`, a window that slides, a "
+    "`limit` of 1000 or more and `mode: Enforce`",
+)
 _PLACES_ALONE = rule(
     f"!({_OF_PLACES}) || (!has(self.borrowingLimit) && !has(self.lendingLimit))",
     "`borrowingLimit` and `lendingLimit` must be left out for `resource: runs` or `workers`",
@@ -147,11 +153,17 @@ class TenantLimit(Limit):
             _PLACES_OR_SOME,
             _PLACES_ALONE,
             _LENDING,
+            _LEASED,
         )
     )
 
     selector: Selector = Field(default_factory=Selector)
     """Which calls count; left out for runs and workers."""
+    accuracy: Literal["Exact", "Leased"] = "Exact"
+    """
+    'Leased' lets gateways draw units ahead: for very many calls, and at most a hundredth of `limit`
+    (or one call per gateway) over it in a window. 'Exact' by default.
+    """
     borrowing_limit: AmountOrNothing | None = None
     """Most to borrow of the `cohort`, beyond `limit`; when absent, whatever it has to lend."""
     lending_limit: AmountOrNothing | None = None

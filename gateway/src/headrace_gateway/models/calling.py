@@ -102,6 +102,7 @@ class Caller:
                 self._breaker.doubt(target.provider)
         else:
             await self._breaker.failed(target, failure)
+            self._reserving.look_again()
 
     async def _patiently(self, call: Call, target: Target) -> Opened:
         """Wait a short limit out at the door: it costs less than parking."""

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from headrace_gateway.models.targets import Target
     from headrace_ledger.declared import Limit
 
+WINDOW_SECONDS: Final = {"1s": 1.0, "1m": 60.0, "1h": 3600.0, "1d": 86400.0}
+"""The windows that slide."""
 TOKENS_PER_BYTE: Final = 0.3
 """Before a model has answered once: a little more than prose takes, so that it rather waits."""
 WEIGHT: Final = 0.1
@@ -43,6 +45,8 @@ class Rules:
     step: str | None
     currency: str | None
     rejects: bool
+    leased: bool
+    """Whether its units are drawn ahead, so that a call need not ask the ledger."""
     degrade_at: int | None = None
     """Of a budget: at how many percent of it calls are made of another class."""
     degrade_to: str = ""
@@ -61,6 +65,7 @@ class Rules:
             step=said.get("step"),
             currency=said.get("currency"),
             rejects=said.get("onExceed") == "Reject",
+            leased=said.get("accuracy") == "Leased",
             degrade_at=said.get("degradeAt"),
             degrade_to=said.get("degradeTo") or "",
         )

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from headrace_contract.failures import ErrorClass
 from headrace_contract.waits import LimitReason
 from headrace_gateway.clock import uuid7
-from headrace_gateway.models.metering import Estimator, Rules, Whose, draws, wanted
+from headrace_gateway.models.leased import Leased
+from headrace_gateway.models.metering import Estimator, Rules, Whose, concerns, draws, wanted
 from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.refusals import LimitError
 from headrace_gateway.pools import Kept
 from headrace_ledger.cooldowns import CIRCUIT_OPEN
 from headrace_ledger.errors import LedgerError
-from headrace_ledger.reservations import Reserve, ReserveOutcome, Settlement
+from headrace_ledger.reservations import Reserve, Reserved, ReserveOutcome, Settlement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from decimal import Decimal
 
     from headrace_gateway.models.calling import Call
@@ -27,8 +30,8 @@ if TYPE_CHECKING:
     from headrace_gateway.models.patience import Patience
     from headrace_gateway.models.targets import Target
     from headrace_gateway.world import World
+    from headrace_ledger.cooldowns import Cooldown
     from headrace_ledger.declared import Limit
-    from headrace_ledger.reservations import Reserved
 
 LIMITS_SECONDS: Final = 1.0
 COOLING_SECONDS: Final = 1.0
@@ -70,6 +73,10 @@ class Held:
     wish: Reserve
     request_bytes: int
     most_output: int | None
+    leased: tuple[Rules, ...] = ()
+    """Limits of which it takes a unit that is at hand here."""
+    written: asyncio.Task[Reserved] | None = None
+    """Where the call did not wait for the ledger: what is being written of it."""
 
 
 class Reserving:
@@ -79,8 +86,9 @@ class Reserving:
         self._world = world
         self._patience = patience
         self._estimator = Estimator()
-        self._cooling: Kept[None, dict[str, str]] = Kept(
-            self._reasons, COOLING_SECONDS, world.clock.monotonic
+        self._leased = Leased(world.ledger, world.clock, world.chance)
+        self._cooling: Kept[None, dict[str, Cooldown]] = Kept(
+            self._cooldowns, COOLING_SECONDS, world.clock.monotonic
         )
         self._rules: Kept[str, dict[str | None, list[Rules]]] = Kept(
             self._read, LIMITS_SECONDS, world.clock.monotonic
@@ -107,12 +115,13 @@ class Reserving:
             await call.live.within(deadline, asyncio.sleep(wait))
 
     async def _ask(self, call: Call, target: Target) -> tuple[Held, LimitFailure | None]:
-        """Ask the ledger once; raise LimitError when waiting is no use."""
-        rules = await self._concerning(call)
+        """Ask once for all that the call needs; raise LimitError when waiting is no use."""
+        tenant, pipeline = call.lease.tenant, call.lease.pipeline_uid
+        rules = (*await self.rules(tenant), *await self.rules(tenant, pipeline))
         held = self._wish(call, target, rules)
-        said = await self._patience.until_there(lambda: self._world.ledger.reserve(held.wish))
+        said = await self._take(held) or await self._reserve(held)
         if said.outcome is ReserveOutcome.RESERVED and not said.shadowed:
-            return held, None
+            return (held if held.wish.draws else self._beside(held)), None
         by_id = {rule.limit.id: rule for rule in rules}
         for limit in said.shadowed:
             self._world.metrics.limited.labels(by_id[limit].limit.resource, "Shadow").inc()
@@ -120,20 +129,54 @@ class Reserving:
             return held, None
         rule = by_id.get(said.limit_id or 0)
         if said.outcome is ReserveOutcome.COOLING or rule is None:
-            reasons = await self._patience.until_there(lambda: self._cooling.get(None)) or {}
-            return held, cooling(target.provider, reasons.get(target.provider, ""), said.seconds)
+            why = await self._cooldown(target.provider)
+            return held, cooling(target.provider, why.reason if why else "", said.seconds)
         return held, refused(said, rule)
 
-    async def rules(self, tenant: str) -> list[Rules]:
-        """Return the limits of a tenant and of all providers, but for those of pipelines."""
-        rules = await self._patience.until_there(lambda: self._rules.get(tenant)) or {}
-        return rules.get(None, [])
+    async def _take(self, held: Held) -> Reserved | None:
+        """Take a unit of every leased limit, or none of any; return what the ledger said then."""
+        for n, rule in enumerate(held.leased):
+            ask = partial(self._leased.take, rule.limit)
+            said = await self._patience.until_there(ask)
+            if said is not None:
+                self._put_back(held.leased[:n])
+                return said
+        return None
 
-    async def _concerning(self, call: Call) -> tuple[Rules, ...]:
-        """Return the limits that may speak about a call: of everybody, and of its own pipeline."""
-        lease = call.lease
-        rules = await self._patience.until_there(lambda: self._rules.get(lease.tenant)) or {}
-        return (*rules.get(None, ()), *rules.get(lease.pipeline_uid, ()))
+    async def _reserve(self, held: Held) -> Reserved:
+        """Reserve what every other limit asks; without any the ledger is not waited for."""
+        if held.wish.draws:
+            said = await self._patience.until_there(lambda: self._world.ledger.reserve(held.wish))
+        else:
+            said = await self._open(held.wish.provider)
+        if said.outcome is not ReserveOutcome.RESERVED:
+            self._put_back(held.leased)
+        return said
+
+    async def _open(self, provider: str) -> Reserved:
+        """Look whether a provider cools, as was known a second ago at the latest."""
+        found = await self._cooldown(provider)
+        if found is None:
+            return Reserved(ReserveOutcome.RESERVED)
+        left = (found.until - self._world.clock.now()).total_seconds()
+        return Reserved(ReserveOutcome.COOLING, seconds=max(left, COOLING_SECONDS))
+
+    def _beside(self, held: Held) -> Held:
+        """Write the reservation while the call is made: a gateway that dies has to leave it."""
+        wish = held.wish
+        writing = self._patience.until_there(lambda: self._world.ledger.reserve(wish))
+        written = asyncio.ensure_future(writing)
+        written.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        return replace(held, written=written)
+
+    def _put_back(self, leased: Iterable[Rules]) -> None:
+        for rule in leased:
+            self._leased.put_back(rule.limit)
+
+    async def rules(self, tenant: str, pipeline: str | None = None) -> list[Rules]:
+        """Return the limits of a tenant and of all providers; or those of one of its pipelines."""
+        rules = await self._patience.until_there(lambda: self._rules.get(tenant)) or {}
+        return rules.get(pipeline, [])
 
     async def settle(self, held: Held, usage: Usage, cost: Decimal | None, *, calls: int) -> None:
         """Settle with what was used; if the ledger is away the sweep settles at the estimate."""
@@ -144,13 +187,25 @@ class Reserving:
         done = Settlement(
             wish.tenant, wish.id, usage.input_tokens, usage.output_tokens, cost, calls
         )
+        if not calls:
+            self._put_back(held.leased)
         with suppress(LedgerError):
-            await self._patience.surely(lambda: self._world.ledger.settle(done))
+            await self._patience.surely(lambda: self._settle(held, done))
+
+    async def _settle(self, held: Held, done: Settlement) -> None:
+        if held.written is not None:
+            await asyncio.wait([held.written])
+        await self._world.ledger.settle(done)
 
     async def cool(self, provider: str, seconds: float) -> None:
         """Keep everybody from a provider that asked for a pause."""
         with suppress(LedgerError):  # whoever calls next is told by the provider itself
             await self._world.ledger.cool_down(provider, seconds, ErrorClass.RATE_LIMITED.value)
+        self.look_again()
+
+    def look_again(self) -> None:
+        """Forget which providers cool: one has failed."""
+        self._cooling.forget(None)
 
     def _wish(self, call: Call, target: Target, rules: tuple[Rules, ...]) -> Held:
         ask, lease = call.ask, call.lease
@@ -159,7 +214,8 @@ class Reserving:
         tokens = self._estimator.tokens(target.provider, target.model, ask.size)
         whose = Whose(lease.pipeline_uid, lease.step, lease.run)
         meant = wanted(whose, target, tokens, ask.size, most)
-        drawn = draws(rules, meant)
+        drawn = draws((rule for rule in rules if not rule.leased), meant)
+        leased = tuple(rule for rule in rules if rule.leased and concerns(rule, meant))
         counts_output = any(draw.resource in COUNTS_OUTPUT for draw in drawn)
         wish = Reserve(
             tenant=lease.tenant,
@@ -177,11 +233,15 @@ class Reserving:
             life_seconds=target.total_seconds + MARGIN_SECONDS,
             draws=drawn,
         )
-        return Held(wish, ask.size, output if counts_output and not ask.most_output else None)
+        most_output = output if counts_output and not ask.most_output else None
+        return Held(wish, ask.size, most_output, leased)
 
-    async def _reasons(self, _: None) -> dict[str, str]:
-        """Say why each provider cools that does; only a call that was refused for it asks."""
-        return {one.provider: one.reason for one in await self._world.ledger.cooldowns()}
+    async def _cooldown(self, provider: str) -> Cooldown | None:
+        found = await self._patience.until_there(lambda: self._cooling.get(None)) or {}
+        return found.get(provider)
+
+    async def _cooldowns(self, _: None) -> dict[str, Cooldown]:
+        return {one.provider: one for one in await self._world.ledger.cooldowns()}
 
     async def _read(self, tenant: str) -> dict[str | None, list[Rules]]:
         """Read limits by pipeline: a tenant of many would else look at all of theirs each call."""

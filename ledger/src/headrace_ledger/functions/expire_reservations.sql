@@ -10,11 +10,11 @@ BEGIN
   SELECT p_tenant, r.id, r.run, r.step, '', 0, 0, false, r.task, r.fence, r.provider, r.model, 0, false, r.input_tokens,
          r.output_tokens, r.cost, r.currency, 0, '', true,
          (SELECT u.pipeline FROM runs u WHERE u.tenant = p_tenant AND u.id = r.run)
-  FROM reservations r WHERE r.tenant = p_tenant AND r.id = ANY (p_ids)
+  FROM reservations r WHERE r.tenant = p_tenant AND r.id = ANY (p_ids) AND r.step <> '' -- a block is no call
   ON CONFLICT (tenant, id) DO NOTHING;
   SELECT array_agg(p_tenant) AS tenants, array_agg(r.id) AS ids, array_agg(r.input_tokens) AS input,
          array_agg(r.output_tokens) AS output, array_agg(ceil(coalesce(r.cost, 0) * 1000000000)::bigint) AS cost,
-         array_agg(1::bigint) AS calls
+         array_agg(CASE r.step WHEN '' THEN r.amounts[1] ELSE 1 END) AS calls
   INTO v FROM reservations r WHERE r.tenant = p_tenant AND r.id = ANY (p_ids);
   IF v.ids IS NOT NULL THEN
     PERFORM settle_calls(v.tenants, v.ids, v.input, v.output, v.cost, v.calls);

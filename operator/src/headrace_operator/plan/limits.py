@@ -105,7 +105,8 @@ def billionths(amount: str) -> int:
 
 def _of_tenant(limit: TenantLimit, cohort: str | None) -> LimitPlan:
     """Plan a limit; one of calls that is in force lends and borrows in its tenant's cohort."""
-    row = _limit(limit, limit.selector.providers)
+    more = {"accuracy": limit.accuracy} if limit.accuracy != "Exact" else {}
+    row = _limit(limit, limit.selector.providers, **more)
     if cohort is None or limit.mode == "Shadow" or limit.resource in _PLACES:
         return row
     return replace(
@@ -123,9 +124,9 @@ def _alike(limit: TenantLimit) -> str:
     return digest([limit.name, limit.resource, limit.window, limit.time_zone, counted])
 
 
-def _limit(limit: Limit, providers: Iterable[str]) -> LimitPlan:
+def _limit(limit: Limit, providers: Iterable[str], **more: str) -> LimitPlan:
     chosen = limit.selector
-    spec = _spec(limit.on_exceed, providers, models=chosen.models, classes=chosen.classes)
+    spec = _spec(limit.on_exceed, providers, models=chosen.models, classes=chosen.classes, **more)
     return LimitPlan(
         name=limit.name,
         resource=limit.resource,
