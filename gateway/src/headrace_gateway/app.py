@@ -22,6 +22,7 @@ from headrace_gateway.health import Health
 from headrace_gateway.identity.key_routes import KeyRoutes
 from headrace_gateway.listener import listen
 from headrace_gateway.metrics import Metrics
+from headrace_gateway.models.draining import Draining
 from headrace_gateway.models.route import ModelRoute
 from headrace_gateway.models.watch import Calls
 from headrace_gateway.openapi import document
@@ -69,6 +70,8 @@ class App:
 
     def __init__(self, gateway: Gateway) -> None:
         wakes = Wakes(gateway.ledger)
+        options = gateway.options
+        draining = Draining(gateway.ledger, gateway.clock, options.park_seconds)
         self.world = World(
             ledger=gateway.ledger,
             identity=gateway.identity,
@@ -80,12 +83,12 @@ class App:
             pools=gateway.pools or PoolBook(gateway.ledger, gateway.clock),
             versions=Versions(gateway.ledger, gateway.clock),
             deltas=Deltas(),
-            calls=Calls(gateway.ledger, gateway.options.fence_check_seconds),
-            options=gateway.options,
+            calls=Calls(gateway.ledger, draining, options.fence_check_seconds),
+            options=options,
             metrics=Metrics(),
         )
         wakes.on_runs(self.world.calls.happened)
-        counts = Counts(gateway.ledger, gateway.clock, gateway.options.counts_seconds)
+        counts = Counts(gateway.ledger, gateway.clock, options.counts_seconds)
         self.scaler = Scaler(self.world, counts, Feeding(self.world))
         self._key_use = gateway.key_use
         self.health = Health(self.world, counts)
@@ -97,7 +100,7 @@ class App:
             route("GET", "/openapi.json", openapi),
         ]
         router = Router(self.routes, redirect_slashes=False, lifespan=self._lifespan)
-        self._serve: ASGIApp = Guard(router, self.world.metrics, gateway.options.requests_at_once)
+        self._serve: ASGIApp = Guard(router, self.world.metrics, options.requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self._serve(scope, receive, send)

@@ -96,6 +96,11 @@ ROWS = {
         [("budget.monthly", "cost", "CalendarMonth", 999_999_999_999_999_999, "UTC", True)],
         [{**ALL, "onExceed": "Park", "currency": "EUR"}],
     ),
+    "a budget that drains says so": (
+        of_tenant(budgets=[{**MONTHLY, "onHard": "HoldAndDrain"}]),
+        [("budget.monthly", "cost", "CalendarMonth", 12_500_000_000, "UTC", True)],
+        [{**ALL, "onExceed": "HoldAndDrain", "currency": "USD"}],
+    ),
     "what is leased says so": (
         of_tenant(limits=[{**TPM, "resource": "requests", "limit": 5000, "accuracy": "Leased"}]),
         [("tpm", "requests", "1m", 5000, "UTC", True)],

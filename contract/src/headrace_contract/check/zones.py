@@ -7,7 +7,8 @@ from functools import lru_cache
 from zoneinfo import available_timezones
 
 from headrace_contract.problem import Problem
-from headrace_contract.resources.limits import Budget, Limit
+from headrace_contract.resources.budgets import Budget
+from headrace_contract.resources.limits import Limit
 
 
 def check_zones(path: str, limits: Sequence[Limit | Budget]) -> list[Problem]:

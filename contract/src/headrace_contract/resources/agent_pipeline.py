@@ -22,8 +22,9 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
+from headrace_contract.resources.budgets import Cost
 from headrace_contract.resources.egress import EgressRule
-from headrace_contract.resources.limits import Amount, Cost
+from headrace_contract.resources.limits import Amount
 from headrace_contract.resources.overrides import EffectiveValue
 from headrace_contract.resources.pools import Pool
 from headrace_contract.resources.steps import Step

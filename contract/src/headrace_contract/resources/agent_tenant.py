@@ -18,12 +18,10 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
+from headrace_contract.resources.budgets import Budgets, BudgetUsages, Decimals
 from headrace_contract.resources.egress import EgressRule
 from headrace_contract.resources.isolation import Isolation
 from headrace_contract.resources.limits import (
-    Budgets,
-    BudgetUsages,
-    Decimals,
     Nearest,
     TenantLimits,
     TenantLimitUsages,

@@ -1,4 +1,4 @@
-"""Limits and budgets as a platform team declares them, and as status shows them."""
+"""Limits as a platform team declares them, and as status shows them."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, StringConstraints
 
 from headrace_contract.resources.base import (
-    Currency,
     DnsLabel,
     ModelClass,
     ModelName,
-    Money,
     Spec,
     as_set,
     listed_by,
@@ -24,7 +22,6 @@ Resource = Literal[
     "tokens", "inputTokens", "outputTokens", "requests", "llmCalls", "runs", "workers"
 ]
 Window = Literal["1s", "1m", "1h", "1d", "CalendarDay", "CalendarMonth", "None"]
-BudgetWindow = Literal["1d", "CalendarDay", "CalendarMonth"]
 OnExceed = Literal["Park", "Reject"]
 Mode = Literal["Enforce", "Shadow"]
 TimeZone = Annotated[
@@ -34,22 +31,9 @@ TimeZone = Annotated[
 MOST_AMOUNT = 1_000_000_000_000_000
 Amount = Annotated[int, Field(ge=1, le=MOST_AMOUNT)]
 AmountOrNothing = Annotated[int, Field(ge=0, le=MOST_AMOUNT)]
-PositiveMoney = Annotated[
-    Money,
-    Field(json_schema_extra=rules(rule("self.matches('[1-9]')", "the amount must be more than 0"))),
-]
-
-_ZONED = rule(
+ZONED = rule(
     "self.timeZone == 'UTC' || self.window.startsWith('Calendar')",
     "`timeZone` must be left out unless `window` is 'CalendarDay' or 'CalendarMonth'",
-)
-_DEGRADES = rule(
-    "(self.onSoft == 'DegradeClass') == has(self.degradeTo)",
-    "`degradeTo` must be given with `onSoft: DegradeClass`, and only with it",
-)
-_DEGRADES_AT = rule(
-    "self.onSoft != 'DegradeClass' || (size(self.softPercents) > 0 && self.mode == 'Enforce')",
-    "`softPercents` must be given with `onSoft: DegradeClass`, and `mode` must be 'Enforce'",
 )
 _CONCURRENT = rule(
     "self.window != 'None' || self.resource == 'llmCalls'",
@@ -133,7 +117,7 @@ class Limit(Spec):
 class ProviderLimit(Limit):
     """How much of something all tenants together may use in a time."""
 
-    model_config = ConfigDict(json_schema_extra=rules(_ZONED, _CONCURRENT))
+    model_config = ConfigDict(json_schema_extra=rules(ZONED, _CONCURRENT))
 
     resource: ProviderResource
     """What is counted: tokens of prompt and answer together or apart, requests, or model calls."""
@@ -146,7 +130,7 @@ class TenantLimit(Limit):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            _ZONED,
+            ZONED,
             _TENANT_CONCURRENT,
             _PLACES_AT_ONCE,
             _PLACES_OF_ALL,
@@ -170,48 +154,8 @@ class TenantLimit(Limit):
     """Most to lend to the `cohort` of what is not used; all of it when absent."""
 
 
-class Budget(Spec):
-    """How much money a tenant may spend in a time."""
-
-    model_config = ConfigDict(json_schema_extra=rules(_ZONED, _DEGRADES, _DEGRADES_AT))
-
-    name: DnsLabel
-    """Name of the budget, as messages and status call it."""
-    amount: PositiveMoney
-    """What may be spent in one window, a decimal string."""
-    currency: Currency = "USD"
-    """ISO 4217 code; calls without a price in it do not count. USD by default."""
-    window: BudgetWindow = "CalendarMonth"
-    """'1d' slides, 'CalendarDay' and 'CalendarMonth' begin anew at midnight of the time zone."""
-    time_zone: TimeZone = "UTC"
-    """Time zone of a calendar window by its IANA name, such as 'Europe/Berlin'; UTC by default."""
-    soft_percents: Annotated[
-        list[Annotated[int, Field(ge=1, le=99)]], Field(max_length=8, json_schema_extra=as_set())
-    ] = []
-    """Percents of the amount at which `WithinBudget` and an Event say so; none by default."""
-    on_soft: Literal["Notify", "DegradeClass"] = "Notify"
-    """From the lowest of these percents on, 'DegradeClass' also makes calls of the class
-    `degradeTo`, in pipelines that have such a class; 'Notify' by default."""
-    degrade_to: ModelClass | None = None
-    """The cheaper model class."""
-    on_hard: OnExceed = "Park"
-    """At the amount, 'Park' lets steps wait without a worker, 'Reject' fails them."""
-    mode: Mode = "Enforce"
-    """'Shadow' counts what would have been stopped and stops nothing; 'Enforce' by default."""
-
-
-class Cost(Spec):
-    """An amount of money."""
-
-    amount: PositiveMoney
-    """A decimal string."""
-    currency: Currency = "USD"
-    """ISO 4217 code; calls without a price in it do not count. USD by default."""
-
-
 Count = Annotated[int, Field(ge=0)]
 Word = Annotated[str, StringConstraints(max_length=63)]
-Decimals = Annotated[str, StringConstraints(max_length=32)]
 Instant = Annotated[
     str, StringConstraints(max_length=40), Field(json_schema_extra={"format": "date-time"})
 ]
@@ -253,25 +197,6 @@ class TenantLimitUsage(LimitUsage):
     """What others of the cohort have taken of what is not used here; absent as above."""
 
 
-class BudgetUsage(Spec):
-    """How a budget stands; written at most once per 5 s."""
-
-    name: Word
-    """Name of the budget."""
-    currency: Word
-    """ISO 4217 code."""
-    amount: Decimals
-    """What may be spent, a decimal string, as the ledger enforces it."""
-    spent: Decimals
-    """What was spent in this window."""
-    reserved: Decimals
-    """What calls that are under way may cost at most."""
-    available: Decimals
-    """What is left for new calls."""
-    resets_at: Instant | None = None
-    """When the window begins anew, or something is available again; absent if nothing was spent."""
-
-
 MOST_LIMITS = 32
 Limits = Annotated[
     list[ProviderLimit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
@@ -279,14 +204,10 @@ Limits = Annotated[
 TenantLimits = Annotated[
     list[TenantLimit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
 ]
-Budgets = Annotated[list[Budget], Field(max_length=8, json_schema_extra=listed_by("name"))]
 LimitUsages = Annotated[
     list[LimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
 ]
 TenantLimitUsages = Annotated[
     list[TenantLimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
-]
-BudgetUsages = Annotated[
-    list[BudgetUsage], Field(max_length=8, json_schema_extra=listed_by("name"))
 ]
 Nearest = Annotated[str, StringConstraints(max_length=63)]

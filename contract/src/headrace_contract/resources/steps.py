@@ -18,7 +18,8 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
-from headrace_contract.resources.limits import Amount, Cost
+from headrace_contract.resources.budgets import Cost
+from headrace_contract.resources.limits import Amount
 
 Template = Annotated[str, StringConstraints(min_length=1, max_length=32768)]
 Expression = Annotated[str, StringConstraints(min_length=1, max_length=2048)]

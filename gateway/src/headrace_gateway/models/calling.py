@@ -13,6 +13,7 @@ from headrace_gateway.edge.trace import child
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
 from headrace_gateway.models.breaker import Breaker
+from headrace_gateway.models.limited import LimitFailure
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
 from headrace_gateway.models.ports import (
     Post,
@@ -21,7 +22,6 @@ from headrace_gateway.models.ports import (
     UpstreamUnreachableError,
 )
 from headrace_gateway.models.prices import cost
-from headrace_gateway.models.reserving import LimitFailure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -139,7 +139,7 @@ class Caller:
     async def _once(self, call: Call, target: Target, *, fresh: bool) -> Opened:
         """Reserve and call once; what came to nothing is settled too."""
         held = await self._reserving.reserve(call, target)
-        call.live.provider = target.provider
+        call.live.wanted = held.wanted
         try:
             return await self._reserved(call, target, held, fresh=fresh)
         except BaseException as exc:

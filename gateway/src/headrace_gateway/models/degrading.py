@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from headrace_contract.compiled import CompiledPipeline
     from headrace_gateway.clock import Clock
-    from headrace_gateway.models.metering import Rules
+    from headrace_gateway.models.metering import Rules, Saving
     from headrace_ledger.declared import Usage
 
 USAGE_SECONDS: Final = 2.0
@@ -34,18 +34,17 @@ class Degrading:
         self, tenant: str, pipeline: CompiledPipeline, asked: str, rules: Iterable[Rules]
     ) -> str:
         """Return the class to call in place of what was asked for; mostly that itself."""
-        saving = [rule for rule in rules if rule.degrade_at is not None and rule.limit.enforced]
-        if not saving:
+        rules = [rule for rule in rules if rule.saving is not None and rule.limit.enforced]
+        if not rules:
             return asked
         standing = {(one.owner, one.name): one for one in await self._usages.get(tenant) or ()}
         classes = {model.model_class for model in pipeline.models}
-        for rule in saving:
+        for rule in rules:
             usage = standing.get((rule.limit.owner, rule.limit.name))
-            if usage is not None and rule.degrade_to in classes and _reached(rule, usage):
-                return rule.degrade_to
+            if rule.saving and usage and rule.saving.to in classes and _reached(rule.saving, usage):
+                return rule.saving.to
         return asked
 
 
-def _reached(rule: Rules, usage: Usage) -> bool:
-    assert rule.degrade_at is not None  # noqa: S101 -- its caller has looked
-    return WHOLE * usage.used >= rule.degrade_at * usage.capacity
+def _reached(saving: Saving, usage: Usage) -> bool:
+    return WHOLE * usage.used >= saving.at * usage.capacity

@@ -34,6 +34,14 @@ ENVELOPE_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Saving:
+    """From so many percent of a budget on, calls are made of another class."""
+
+    at: int
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
     """A limit, and whom it concerns: empty sets concern everybody."""
 
@@ -47,9 +55,9 @@ class Rules:
     rejects: bool
     leased: bool
     """Whether its units are drawn ahead, so that a call need not ask the ledger."""
-    degrade_at: int | None = None
-    """Of a budget: at how many percent of it calls are made of another class."""
-    degrade_to: str = ""
+    drains: bool
+    """Whether calls under way end once it has no room for them."""
+    saving: Saving | None = None
 
     @classmethod
     def of(cls, limit: Limit) -> Rules:
@@ -66,8 +74,8 @@ class Rules:
             currency=said.get("currency"),
             rejects=said.get("onExceed") == "Reject",
             leased=said.get("accuracy") == "Leased",
-            degrade_at=said.get("degradeAt"),
-            degrade_to=said.get("degradeTo") or "",
+            drains=said.get("onExceed") == "HoldAndDrain",
+            saving=Saving(said["degradeAt"], said["degradeTo"]) if "degradeTo" in said else None,
         )
 
     @property

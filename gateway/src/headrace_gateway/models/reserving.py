@@ -10,14 +10,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from headrace_contract.failures import ErrorClass
-from headrace_contract.waits import LimitReason
 from headrace_gateway.clock import uuid7
 from headrace_gateway.models.leased import Leased
+from headrace_gateway.models.limited import cooling, held_back, refused
 from headrace_gateway.models.metering import Estimator, Rules, Whose, concerns, draws, wanted
-from headrace_gateway.models.openai_compatible import ProviderFailure
-from headrace_gateway.models.refusals import LimitError
 from headrace_gateway.pools import Kept
-from headrace_ledger.cooldowns import CIRCUIT_OPEN
 from headrace_ledger.errors import LedgerError
 from headrace_ledger.reservations import Reserve, Reserved, ReserveOutcome, Settlement
 
@@ -26,44 +23,20 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from headrace_gateway.models.calling import Call
+    from headrace_gateway.models.limited import LimitFailure
+    from headrace_gateway.models.metering import Wanted
     from headrace_gateway.models.openai_compatible import Usage
     from headrace_gateway.models.patience import Patience
     from headrace_gateway.models.targets import Target
     from headrace_gateway.world import World
     from headrace_ledger.cooldowns import Cooldown
-    from headrace_ledger.declared import Limit
 
 LIMITS_SECONDS: Final = 1.0
 COOLING_SECONDS: Final = 1.0
 MARGIN_SECONDS: Final = 60.0
 DEFAULT_OUTPUT: Final = 4096
 """The most tokens of an answer when neither the caller nor the step says it."""
-WAITS: Final = {
-    "tokens": LimitReason.WAITING_FOR_TOKENS,
-    "inputTokens": LimitReason.WAITING_FOR_TOKENS,
-    "outputTokens": LimitReason.WAITING_FOR_TOKENS,
-    "cost": LimitReason.WAITING_FOR_BUDGET,
-}
 COUNTS_OUTPUT: Final = frozenset({"tokens", "outputTokens", "cost"})
-
-
-class LimitFailure(ProviderFailure):
-    """A limit stands in the way for some seconds; none does where the provider itself is shut."""
-
-    def __init__(
-        self,
-        reason: LimitReason,
-        text: str,
-        seconds: float,
-        limit: Limit | None = None,
-        amount: int | None = None,
-    ) -> None:
-        super().__init__(ErrorClass.RATE_LIMITED, text, retry_after=seconds)
-        self.reason = reason.value
-        self.seconds = seconds
-        self.limit_id = limit.id if limit else None
-        self.resource = limit.resource if limit else "cooldown"
-        self.amount = amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +44,7 @@ class Held:
     """A reservation of ours, and the most tokens that its answer may have, if a limit asks."""
 
     wish: Reserve
+    wanted: Wanted
     request_bytes: int
     most_output: int | None
     leased: tuple[Rules, ...] = ()
@@ -234,7 +208,7 @@ class Reserving:
             draws=drawn,
         )
         most_output = output if counts_output and not ask.most_output else None
-        return Held(wish, ask.size, most_output, leased)
+        return Held(wish, meant, ask.size, most_output, leased)
 
     async def _cooldown(self, provider: str) -> Cooldown | None:
         found = await self._patience.until_there(lambda: self._cooling.get(None)) or {}
@@ -250,41 +224,3 @@ class Reserving:
             rule = Rules.of(limit)
             found[rule.pipeline].append(rule)
         return dict(found)
-
-
-def held_back(provider: str, seconds: float) -> LimitFailure:
-    """Say that the platform team has stopped calls to a provider."""
-    text = f"Provider '{provider}' is held by its `stopPolicy`."
-    return LimitFailure(LimitReason.PROVIDER_HELD, text, seconds)
-
-
-def cooling(provider: str, reason: str, seconds: float) -> LimitFailure:
-    """Say that nobody calls a provider for a while."""
-    if reason == CIRCUIT_OPEN:
-        text = f"Provider '{provider}' fails and is left alone for a while."
-        return LimitFailure(LimitReason.CIRCUIT_OPEN, text, seconds)
-    text = f"Provider '{provider}' asked for a pause."
-    return LimitFailure(LimitReason.COOLING_DOWN, text, seconds)
-
-
-def refused(said: Reserved, rule: Rules) -> LimitFailure:
-    """Say which limit stands in the way; raise LimitError where waiting is no use."""
-    limit = rule.limit
-    if said.outcome is ReserveOutcome.TOO_LARGE:
-        asked, whole = rule.told(said.amount or 0), rule.told(limit.capacity)
-        text = f"The call may use {asked}, the whole {rule.named} is {whole}."
-        raise LimitError(text, LimitReason.LIMIT_TOO_SMALL)
-    if said.outcome is ReserveOutcome.EXHAUSTED:
-        text = f"The run has used up its {rule.named}."
-        raise LimitError(text, LimitReason.RUN_LIMIT_EXCEEDED)
-    if rule.rejects:
-        reason = (
-            LimitReason.BUDGET_EXHAUSTED if limit.resource == "cost" else LimitReason.LIMIT_EXCEEDED
-        )
-        text = f"The {rule.named} is used up, and rejects what is over it."
-        raise LimitError(text, reason)
-    reason = WAITS.get(limit.resource, LimitReason.WAITING_FOR_REQUESTS)
-    if limit.window == "None":
-        reason = LimitReason.WAITING_FOR_CONCURRENCY
-    text = f"The {rule.named} is reached."
-    return LimitFailure(reason, text, said.seconds, limit, said.amount)

@@ -21,12 +21,13 @@ from headrace_gateway.models.answering import STREAM_HEADERS, Answering, refusal
 from headrace_gateway.models.ask import key_hash, read_ask
 from headrace_gateway.models.calling import Call, Caller
 from headrace_gateway.models.degrading import Degrading
+from headrace_gateway.models.limited import LimitFailure
 from headrace_gateway.models.numbering import Numbering
 from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.patience import Patience
 from headrace_gateway.models.refusals import ModelError, ParkedError, StaleError
 from headrace_gateway.models.replay import as_stream, as_whole
-from headrace_gateway.models.reserving import LimitFailure, Reserving, held_back
+from headrace_gateway.models.reserving import Reserving
 from headrace_gateway.models.targets import Targets
 from headrace_gateway.models.watch import CutError, Live
 from headrace_ledger.reservations import ParkMark
@@ -121,8 +122,8 @@ class ModelRoute:
                 body, headers = await self._answering.whole(call, opened)
                 return Response(body, 200, headers, media_type="application/json")
         except (CutError, ProviderFailure) as exc:
-            if call.live.drained:
-                await self._park(call.lease, self._drained(call))
+            if call.live.drained is not None:
+                await self._park(call.lease, call.live.drained)
             raise refusal(exc) from exc
         finally:
             watch.cancel()
@@ -157,9 +158,6 @@ class ModelRoute:
                 )
         return await self._patience.until_there(lambda: self._targets.find(pipeline, tenant, asked))
 
-    def _drained(self, call: Call) -> LimitFailure:
-        return held_back(call.live.provider or "", self._world.options.park_seconds)
-
     async def _park(self, lease: KeyedLease, failure: ProviderFailure) -> None:
         """Mark the lease, so that whatever the step does now, it is parked and not failed."""
         usual = self._world.options.park_seconds
@@ -189,9 +187,9 @@ class ModelRoute:
                 yield b""
                 async for piece in self._answering.stream(call, opened):
                     ended = piece.endswith(b"[DONE]\n\n")
-                    if call.live.drained and not ended:
+                    if call.live.drained is not None and not ended:
                         with suppress(ModelError):  # it is said in the frame that follows
-                            await self._park(call.lease, self._drained(call))
+                            await self._park(call.lease, call.live.drained)
                     yield piece
             finally:
                 if not ended:

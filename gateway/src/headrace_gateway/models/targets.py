@@ -88,7 +88,12 @@ class Targets:
 
     async def _spec(self, name: str) -> PricedProvider | None:
         row = await self._ledger.provider(name)
-        return None if row is None else PricedProvider.model_validate_json(row.spec)
+        return None if row is None else read_provider(row)
+
+
+def read_provider(row: ProviderRow) -> PricedProvider:
+    """Read what the operator wrote into a provider's row."""
+    return PricedProvider.model_validate_json(row.spec)
 
 
 def named(pipeline: CompiledPipeline, name: str) -> tuple[str, list[CompiledTarget]]:

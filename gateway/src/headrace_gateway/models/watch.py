@@ -7,8 +7,6 @@ from collections import defaultdict
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from pydantic_core import from_json
-
 from headrace_contract.protocol import BeatOutcome
 from headrace_ledger.errors import LedgerError
 
@@ -16,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Iterator
     from uuid import UUID
 
-    from headrace_ledger.declared import ProviderRow
+    from headrace_gateway.models.limited import LimitFailure
+    from headrace_gateway.models.metering import Wanted
     from headrace_ledger.records import KeyedLease
 
 T = TypeVar("T")
@@ -35,15 +34,18 @@ class Live:
 
     def __init__(self) -> None:
         self.lease: KeyedLease | None = None
-        self.provider: str | None = None
-        """Whom it was made to."""
+        self.wanted: Wanted | None = None
+        """What it may use of its provider at most, once it is being made."""
+        self.drained: LimitFailure | None = None
+        """Why it was ended, where its step is to wait."""
         self._cut: BeatOutcome | None = None
         self._scope: asyncio.Timeout | None = None
 
-    @property
-    def drained(self) -> bool:
-        """Say whether its provider is held and drained: the step is to wait for it."""
-        return self._cut is BeatOutcome.INTERRUPT
+    def drain(self, why: LimitFailure) -> None:
+        """End it; its step is to wait for what stands in its way."""
+        if self._cut is None:
+            self.drained = why
+            self.cut(BeatOutcome.INTERRUPT)
 
     def cut(self, outcome: BeatOutcome = BeatOutcome.LOST) -> None:
         if self._cut is not None:
@@ -72,15 +74,21 @@ class Live:
 class Asked(Protocol):
     """What is asked of the ledger here."""
 
-    async def provider(self, name: str) -> ProviderRow | None: ...
     async def check_fence(self, tenant: str, task: UUID, fence: int) -> str: ...
+
+
+class Drains(Protocol):
+    """Ends calls that must not go on."""
+
+    async def look(self, lives: Iterable[Live]) -> None: ...
 
 
 class Calls:
     """All calls under way in this process."""
 
-    def __init__(self, ledger: Asked, every: float) -> None:
+    def __init__(self, ledger: Asked, draining: Drains, every: float) -> None:
         self._ledger = ledger
+        self._draining = draining
         self._every = every
         self._by_task: dict[UUID, set[Live]] = defaultdict(set)
         self._by_run: dict[UUID, set[Live]] = defaultdict(set)
@@ -133,21 +141,9 @@ class Calls:
                 lives = [live for run in runs for live in self._by_run.get(run, ())]
             except TimeoutError:
                 lives = [live for each in self._by_task.values() for live in each]
-                await self._drain(lives)
+                await self._draining.look(lives)
             self._due.clear()
             await self._check(lives)
-
-    async def _drain(self, lives: list[Live]) -> None:
-        """End the calls to providers that are held and drained."""
-        for name in {live.provider for live in lives if live.provider is not None}:
-            try:
-                row = await self._ledger.provider(name)
-            except LedgerError:
-                return  # what is not known ends no call
-            if row is not None and from_json(row.spec).get("stopPolicy") == "HoldAndDrain":
-                for live in lives:
-                    if live.provider == name:
-                        live.cut(BeatOutcome.INTERRUPT)
 
     async def _check(self, lives: list[Live]) -> None:
         leases = {

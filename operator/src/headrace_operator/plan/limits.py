@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from headrace_contract.resources.agent_pipeline import AgentPipelineSpec, PerRun
     from headrace_contract.resources.agent_tenant import AgentTenantSpec
-    from headrace_contract.resources.limits import Budget, Limit, TenantLimit
+    from headrace_contract.resources.budgets import Budget
+    from headrace_contract.resources.limits import Limit, TenantLimit
     from headrace_contract.resources.model_provider import ModelProviderSpec
     from headrace_contract.resources.steps import StepLimits
     from headrace_operator.model.identity import Identity

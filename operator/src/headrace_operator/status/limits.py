@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from headrace_contract.names import OF_BUDGET
 from headrace_contract.reasons import ConditionType, Reason
-from headrace_contract.resources.limits import BudgetUsage, TenantLimitUsage
+from headrace_contract.resources.budgets import BudgetUsage
+from headrace_contract.resources.limits import TenantLimitUsage
 from headrace_operator.model.usage import digest_of
 from headrace_operator.plan.limits import COST
 from headrace_operator.status.conditions import Verdict, stamp
@@ -15,7 +16,7 @@ from headrace_operator.status.conditions import Verdict, stamp
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from headrace_contract.resources.limits import Budget
+    from headrace_contract.resources.budgets import Budget
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.usage import Usage
     from headrace_operator.plan.limits import LimitsPlan

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from headrace_contract.resources.limits import Budget
+    from headrace_contract.resources.budgets import Budget
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.seen import ProviderSeen, TenantSeen
     from headrace_operator.model.usage import Cooldown, Usage
