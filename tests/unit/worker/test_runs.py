@@ -124,6 +124,7 @@ WHEN = {
     "a skipped or unknown step is absent": ("has(steps.other)", {}, "succeeded", "skipped"),
     "what is not there is an error": ("input.big", {}, "failed", "dead"),
     "a number is no answer": ("1", {}, "failed", "dead"),
+    "what CEL cannot hold is an error": ("input.big", {"big": 10**30}, "failed", "dead"),
 }
 
 

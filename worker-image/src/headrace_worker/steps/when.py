@@ -23,7 +23,7 @@ def holds(expression: str, variables: Mapping[str, Any]) -> bool:
         found = _program(expression).evaluate(
             {name: json_to_cel(value) for name, value in variables.items()}
         )
-    except (CELEvalError, CELParseError) as exc:
+    except (CELEvalError, CELParseError, ValueError) as exc:  # ValueError: beyond 64 bits
         message = f"`when` cannot be evaluated: {exc.args[0]}"
         raise StepFailedError(ErrorClass.INVALID_INPUT, message) from exc
     if not isinstance(found, celpy.celtypes.BoolType):
