@@ -18,6 +18,7 @@ MEANING: Final[dict[str, str]] = {
     "MethodNotAllowed": "The address does not answer this method; `Allow` names those it does.",
     "RequestTimeout": "The body did not arrive in time.",
     "Conflict": "The idempotency key was used with another body.",
+    "KeyLimitReached": "As many runs of its key are open as `limits.perKey` allows.",
     "StaleFence": "The lease of this key is over: the step belongs to somebody else, or to nobody.",
     "TooLarge": "The body is too large; the title says what the limit is.",
     "UnsupportedMediaType": "The body is encoded in a way that is not read here.",

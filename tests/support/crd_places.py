@@ -6,6 +6,7 @@ from typing import Any
 
 import crd_budgets
 import crd_cohorts
+import crd_keys
 import crd_leased
 import crd_overrides
 from crd_cases import ALL, Case, provider, tenant
@@ -66,6 +67,7 @@ EVERY = (
     *ALL,
     *crd_overrides.CASES,
     *crd_cohorts.CASES,
+    *crd_keys.CASES,
     *crd_leased.CASES,
     *crd_budgets.CASES,
     *CASES,

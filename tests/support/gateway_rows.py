@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from headrace_contract.compiled import (
     CompiledPipeline,
 )
-from headrace_ledger.declared import EdgeRow, PipelineRow, PoolRow, ProviderRow
+from headrace_ledger.declared import EdgeRow, KeyRow, PipelineRow, PoolRow, ProviderRow
 
 if TYPE_CHECKING:
     pass
@@ -43,6 +43,7 @@ def row(pipeline: CompiledPipeline, **changes: Any) -> PipelineRow:
         "max_concurrent_runs": pipeline.max_concurrent_runs,
         "run_seconds": pipeline.run_seconds,
         "result_seconds": pipeline.result_seconds,
+        "keys": tuple(KeyRow(k.name, k.limit, k.on_exceed) for k in pipeline.keys),
     }
     return PipelineRow(**{**fields, **changes})
 

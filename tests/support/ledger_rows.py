@@ -19,16 +19,9 @@ from headrace_ledger.declared import (
     PoolRow,
     TenantRow,
 )
-from headrace_ledger.records import (
-    CallRecord,
-    ClaimWish,
-    Completion,
-    Failure,
-    LeaseRecord,
-    Release,
-    Submit,
-)
+from headrace_ledger.records import CallRecord, ClaimWish, Completion, Failure, LeaseRecord, Release
 from headrace_ledger.reservations import Draw, ParkMark, Reserve, Settlement
+from headrace_ledger.submits import Submit
 
 _NUMBERS = itertools.count(1)
 

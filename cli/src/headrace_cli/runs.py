@@ -73,7 +73,7 @@ def describe(run: RunView, now: datetime) -> str:
     facts = {
         "Run": run.id,
         "Pipeline": f"{run.namespace}/{run.pipeline}",
-        "Status": run.status,
+        "Status": f"{run.status} ({run.reason})" if run.reason else run.status,
         "Priority": run.priority,
         "Deadline": f"{run.deadline:%Y-%m-%d %H:%M:%SZ}" if run.deadline else "<unset>",
         "Age": age(run.created_at, now) or "",

@@ -49,14 +49,26 @@ class DryRunLimit(Message):
     resets_at: datetime | None = None
 
 
+class DryRunKey(Message):
+    """A limit per key that the run would meet."""
+
+    name: str
+    key: str
+    limit: int
+    open: int
+    """How many runs of this key are open now."""
+    on_exceed: str
+
+
 class DryRun(Message):
-    """`200` of `?dryRun=true`: nothing was accepted; a real submit would be.
+    """`200` of `?dryRun=true`: nothing was written; `accepted` says what of a real submit.
 
     Tokens and cost are the most that one call of each LLM step can use; `cost` is a decimal
     string, absent where prices are missing or of several currencies.
     """
 
     accepted: bool = True
+    keys: list[DryRunKey] = []
     limits: list[DryRunLimit] = []
     input_tokens: int
     output_tokens: int
@@ -101,6 +113,8 @@ class RunView(Message):
     namespace: str
     pipeline: str
     status: str
+    reason: str | None = None
+    """Why a `Pending` run may not begin yet: `WaitingForKey` or `WaitingForConcurrency`."""
     priority: str = "Normal"
     deadline: datetime | None = None
     digest: str

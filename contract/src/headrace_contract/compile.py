@@ -9,6 +9,7 @@ from headrace_contract.compiled import (
     CompiledEgress,
     CompiledHeader,
     CompiledHTTP,
+    CompiledKey,
     CompiledLLM,
     CompiledModel,
     CompiledPipeline,
@@ -75,6 +76,10 @@ def compile_pipeline(  # noqa: PLR0913 -- an object's identity and its spec; all
         priority=spec.priority,
         max_priority=max_priority,
         max_concurrent_runs=spec.limits.max_concurrent_runs,
+        keys=[
+            CompiledKey(name=one.name, key=one.key, limit=one.limit, on_exceed=one.on_exceed)
+            for one in spec.limits.per_key
+        ],
         run_seconds=_seconds(spec.limits.per_run.max_duration),
         result_seconds=_seconds(spec.results.ttl),
     ).sealed()

@@ -122,6 +122,15 @@ class CompiledRetry(Message):
     max_seconds: float
 
 
+class CompiledKey(Message):
+    """See `PerKey`."""
+
+    name: str
+    key: str
+    limit: int
+    on_exceed: Literal["Queue", "CancelOldest", "Reject"]
+
+
 class CompiledPipeline(Message):
     """The whole pipeline; `digest` names the content of everything but itself and `generation`."""
 
@@ -145,6 +154,7 @@ class CompiledPipeline(Message):
     max_priority: Priority = Field("High", exclude_if=lambda given: given == "High")
     """The most that a submit may ask for."""
     max_concurrent_runs: int | None = None
+    keys: list[CompiledKey] = Field([], exclude_if=lambda given: not given)
     run_seconds: float
     result_seconds: float
 

@@ -15,6 +15,7 @@ Every way the gateway refuses, and the status that says so.
   - EncodingError          415
   - InvalidError           422  read, and not acceptable
   - HeadersTooLargeError   431
+  - KeyFullError           429  as many runs of its key are open as may be
   - ParkedError            429  a limit was reached; says until when
   - UpstreamError          400, 403, 502 or 504, by the class of the failure
   - UnavailableError       503  the ledger is away or we are too busy; try again
@@ -127,6 +128,16 @@ class RequestTimeoutError(GatewayError):
 class ConflictError(GatewayError):
     status = 409
     reason = "Conflict"
+
+
+class KeyFullError(GatewayError):
+    """A limit per key of the pipeline with `onExceed: Reject` has no room for the run."""
+
+    status = 429
+    reason = "KeyLimitReached"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"As many runs of this key are open as limits.perKey '{name}' allows.")
 
 
 class GoneError(GatewayError):

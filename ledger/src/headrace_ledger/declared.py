@@ -130,6 +130,16 @@ class EdgeRow:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRow:
+    """How many runs of one key may be open at once, and what becomes of more."""
+
+    name: str
+    limit: int
+    on_exceed: str
+    """Queue, CancelOldest or Reject."""
+
+
+@dataclass(frozen=True, slots=True)
 class PipelineRow:
     """A version of a pipeline; put again with the same digest it changes nothing but the policy."""
 
@@ -152,6 +162,7 @@ class PipelineRow:
     max_concurrent_runs: int | None
     run_seconds: float
     result_seconds: float
+    keys: tuple[KeyRow, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

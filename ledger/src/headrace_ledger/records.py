@@ -28,39 +28,6 @@ class RunStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Submit:
-    """One run to accept. `id` (UUIDv7) is made by the caller, so that a retry is the same run."""
-
-    tenant: str
-    id: UUID
-    pipeline_uid: str
-    digest: str
-    input: str
-    idempotency_key: str | None
-    body_hash: bytes
-    traceparent: str
-    priority: str = "Normal"
-    deadline: datetime | None = None
-    """When the run fails as `Timeout`, if the pipeline's longest duration does not come first."""
-
-
-class SubmitOutcome(StrEnum):
-    ACCEPTED = "Accepted"
-    REPEATED = "Repeated"  # the key was used with the same body: `id` is the earlier run's
-    CONFLICT = "Conflict"  # the key was used with another body
-    GONE = "Gone"  # the pipeline is not there (any more), or does not have this version
-    INVALID = "Invalid"  # this item could not be stored
-
-
-@dataclass(frozen=True, slots=True)
-class Submitted:
-    outcome: SubmitOutcome
-    id: UUID | None = None
-    pool_ids: tuple[int, ...] = ()
-    """Pools that have a new runnable task: wake their waiters."""
-
-
-@dataclass(frozen=True, slots=True)
 class StepRecord:
     """A task of a run, for people."""
 
@@ -97,6 +64,8 @@ class RunRecord:
     currency: str | None
     priority: str
     deadline: datetime | None
+    waits: str | None
+    """Why it may not begin yet: `WaitingForKey`, `WaitingForConcurrency`; None once it may."""
     steps: tuple[StepRecord, ...] = ()
 
 

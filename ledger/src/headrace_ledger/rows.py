@@ -74,6 +74,7 @@ class Rows(Verbs):
             [",".join(step.depends_on) for step in row.steps],
             [step.timeout_seconds for step in row.steps],
             *columns(row.pools, "name", "concurrency_per_worker", "max_replicas", "scaled_object"),
+            *columns(row.keys, "name", "limit", "on_exceed"),
         )
 
     async def drain_pipeline(self, uid: str, tenant: str) -> Remaining:

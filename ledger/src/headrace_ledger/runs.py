@@ -8,20 +8,14 @@ from uuid import UUID
 
 from headrace_ledger.call import Verbs, columns
 from headrace_ledger.group import each
-from headrace_ledger.records import (
-    EventRecord,
-    RunRecord,
-    RunStatus,
-    StepRecord,
-    SubmitOutcome,
-    Submitted,
-)
+from headrace_ledger.records import EventRecord, RunRecord, RunStatus, StepRecord
+from headrace_ledger.submits import SubmitOutcome, Submitted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from headrace_ledger.group import Joined
-    from headrace_ledger.records import Submit
+    from headrace_ledger.submits import Submit
 
 
 class Runs(Verbs):
@@ -52,11 +46,12 @@ class Runs(Verbs):
                 "traceparent",
                 "priority",
                 "deadline",
+                "keys",
             ),
         )
         by_n = {row[0]: row for row in rows}
         return [
-            Submitted(SubmitOutcome(row[1]), row[2], tuple(row[3]))
+            Submitted(SubmitOutcome(row[1]), row[2], tuple(row[3]), row[4])
             for row in (by_n[n] for n in range(1, len(submits) + 1))
         ]
 
@@ -64,6 +59,16 @@ class Runs(Verbs):
         """Cancel a run, and return the pools to wake; None if it is not there, or already over."""
         row = await self._caller.row("cancel", tenant, run)
         return tuple(row["pools"]) if row and row["done"] else None
+
+    async def displace(self, tenant: str, pipeline_uid: str) -> tuple[int, ...] | None:
+        """Cancel the oldest run of a key with too many; return the pools to wake, None if none."""
+        row = await self._caller.row("displace", tenant, pipeline_uid)
+        return tuple(row["pools"]) if row and row["done"] else None
+
+    async def open_of_keys(self, tenant: str, pipeline_uid: str, keys: str) -> dict[str, int]:
+        """Return how many runs are open of each of these keys (JSON), by the limits' names."""
+        rows = await self._caller.rows("open_of_keys", tenant, pipeline_uid, keys)
+        return {row[0]: row[1] for row in rows}
 
     async def run(self, tenant: str, run: UUID) -> RunRecord | None:
         """Return one run with its input, output and steps."""

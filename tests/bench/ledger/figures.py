@@ -28,7 +28,7 @@ import ledger_rows as make
 from headrace_ledger.client import Ledger
 from headrace_ledger.declared import PipelineRow
 from headrace_ledger.embedded import EmbeddedLedger
-from headrace_ledger.records import Submit
+from headrace_ledger.submits import Submit
 from pairs import say
 
 CONNECTIONS = 8

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from headrace_ledger.declared import LimitRow, PipelineRow
     from headrace_ledger.embedded import EmbeddedLedger
-    from headrace_ledger.records import EventRecord, LeaseRecord, Submit
+    from headrace_ledger.records import EventRecord, LeaseRecord
+    from headrace_ledger.submits import Submit
 
 pytestmark = pytest.mark.postgres
 

@@ -143,6 +143,7 @@ def run(**changes) -> RunRecord:
         "input": '{"a": 1}',
         "output": '"The \\"end\\"."',
         "error_class": None,
+        "waits": None,
         "message": None,
         "created_at": NOW,
         "started_at": NOW,

@@ -11,11 +11,15 @@ from celpy.evaluation import base_functions
 from lark import Token, Tree
 
 from headrace_contract.check.references import Chain, Scope, judge
-from headrace_contract.problem import Problem
+from headrace_contract.problem import Problem, quoted
 from headrace_contract.reasons import Reason
 
 _MACROS = frozenset({"all", "exists", "exists_one", "map", "filter"})
 _FUNCTIONS = frozenset(name for name in base_functions if name.isidentifier()) | {"has", "dyn"}
+
+_DEAR = _MACROS | {"matches"}
+"""What may take as long as the input is large, or longer."""
+_NO_STEPS = Scope(frozenset(), frozenset())
 
 _LEAST = 2  # arguments of a macro: the name that it binds, and what is evaluated
 # Where the grammar puts the name of a function.
@@ -34,6 +38,23 @@ def check_expression(path: str, text: str, scope: Scope) -> list[Problem]:
     wrong = [Problem(path, each, Reason.INVALID_TEMPLATE) for each in calls]
     found = (judge(path, chain, scope) for chain in chains)
     return [*wrong, *(problem for problem in found if problem)]
+
+
+def check_key(path: str, text: str) -> list[Problem]:
+    """Find what is wrong with an expression that every submit evaluates: it must be cheap, too."""
+    found = check_expression(path, text, _NO_STEPS)
+    if found:
+        return found
+    dear = sorted(_called(text) & _DEAR)
+    if not dear:
+        return []
+    message = f"must not call {quoted(dear)}, since every submit pays for it"
+    return [Problem(path, message, Reason.INVALID_TEMPLATE)]
+
+
+def _called(text: str) -> frozenset[str]:
+    calls = celpy.Environment().compile(text).find_pred(lambda node: node.data in _NAME_OF_CALL)
+    return frozenset(str(call.children[_NAME_OF_CALL[str(call.data)]]) for call in calls)
 
 
 @lru_cache(maxsize=2048)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from headrace_contract.check.data import check_schema
-from headrace_contract.check.expressions import check_expression
+from headrace_contract.check.expressions import check_expression, check_key
 from headrace_contract.check.references import Scope, scopes
 from headrace_contract.check.rules import check_rules
 from headrace_contract.check.templates import check_template
@@ -41,6 +41,8 @@ def _found(spec: AgentPipelineSpec, *, stored: bool) -> list[Problem]:
         *_last_step(spec),
         *_circle(spec),
     ]
+    for index, one in enumerate(spec.limits.per_key):
+        found += check_key(f"spec.limits.perKey[{index}].key", one.key)
     for index, step in enumerate(spec.steps):
         path = f"spec.steps[{index}]"
         found += _references(path, step, spec)

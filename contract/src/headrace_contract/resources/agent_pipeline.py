@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 
 from headrace_contract.priority import Priority
 from headrace_contract.resources.base import (
+    DnsLabel,
     Duration,
     JsonSchema,
     ModelClass,
@@ -112,11 +113,32 @@ class PerRun(Spec):
     """Most model calls of one run, else it fails; no limit when absent."""
 
 
+class PerKey(Spec):
+    """How many runs of one key may be open at once, such as of one customer."""
+
+    name: DnsLabel
+    """Name of the limit, as messages and runs call it."""
+    key: Annotated[str, StringConstraints(min_length=1, max_length=512)]
+    """
+    CEL over `input`: a text of up to 256 bytes, a whole number or a boolean. A run of which it
+    gives null is not limited.
+    """
+    limit: Annotated[int, Field(ge=1, le=100000)]
+    """Most runs of one key that are open at once."""
+    on_exceed: Literal["Queue", "CancelOldest", "Reject"] = "Queue"
+    """
+    'Queue' lets a run wait for its turn, 'CancelOldest' cancels the oldest of its key in its
+    favour, 'Reject' refuses the submit; 'Queue' by default.
+    """
+
+
 class PipelineLimits(Spec):
     """Limits of the pipeline itself."""
 
     max_concurrent_runs: Annotated[int, Field(ge=1, le=100000)] | None = None
     """Most runs that are under way at once, others wait in order; no limit when absent."""
+    per_key: Annotated[list[PerKey], Field(max_length=4, json_schema_extra=listed_by("name"))] = []
+    """How many runs of one key may be open at once."""
     per_run: PerRun = Field(default_factory=PerRun)
     """Limits of one run."""
 

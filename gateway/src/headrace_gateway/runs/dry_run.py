@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headrace_contract.api import DryRun, DryRunLimit
+from headrace_contract.api import DryRun, DryRunKey, DryRunLimit
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_gateway.errors import BadRequestError
 from headrace_gateway.models.metering import Rules, Whose, amount, concerns, expected
 from headrace_gateway.models.refusals import ModelError
 from headrace_gateway.models.targets import Targets
+from headrace_gateway.runs.keys import keys_json
 from headrace_ledger.reservations import NO_SUBJECT
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ class DryRuns:
         self._world = world
         self._targets = Targets(world.ledger, world.clock)
 
-    async def look(self, pipeline: CompiledPipeline, input_bytes: int) -> DryRun:
+    async def look(
+        self, pipeline: CompiledPipeline, input_bytes: int, keys: dict[str, str]
+    ) -> DryRun:
         """Estimate the calls of the LLM steps, each once; other steps may call models too."""
         calls = [
             call
@@ -44,7 +47,10 @@ class DryRuns:
         costs = {call.currency: call.cost for call in calls}
         priced = len(costs) == 1 and None not in costs.values()
         total = sum((call.cost for call in calls if call.cost is not None), start=0)
+        held = await self._keys(pipeline, keys)
         return DryRun(
+            accepted=all(one.open < one.limit or one.on_exceed != "Reject" for one in held),
+            keys=held,
             limits=limits,
             input_tokens=sum(call.usage.input_tokens for call in calls),
             output_tokens=sum(call.usage.output_tokens for call in calls),
@@ -61,6 +67,23 @@ class DryRuns:
         except ModelError:
             return None  # the pipeline's own conditions tell of a model that is not there
         return expected(Whose(pipeline.uid, step.name, NO_SUBJECT), llm, target, input_bytes)
+
+    async def _keys(self, pipeline: CompiledPipeline, keys: dict[str, str]) -> list[DryRunKey]:
+        given = keys_json(keys)
+        if given is None:
+            return []
+        found = await self._world.ledger.open_of_keys(pipeline.tenant, pipeline.uid, given)
+        return [
+            DryRunKey(
+                name=one.name,
+                key=keys[one.name],
+                limit=one.limit,
+                open=found.get(one.name, 0),
+                on_exceed=one.on_exceed,
+            )
+            for one in pipeline.keys
+            if one.name in keys
+        ]
 
     async def _ahead(self, pipeline: CompiledPipeline) -> int:
         counts = await self._world.ledger.counts()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import to_json
@@ -18,6 +19,7 @@ from headrace_gateway.errors import (
     BadRequestError,
     ConflictError,
     InvalidError,
+    KeyFullError,
     NotFoundError,
     TooLargeError,
     UnavailableError,
@@ -25,10 +27,13 @@ from headrace_gateway.errors import (
 from headrace_gateway.identity.caller import SUBMIT
 from headrace_gateway.runs.dry_run import DryRuns, read_dry_run
 from headrace_gateway.runs.inputs import Inputs
+from headrace_gateway.runs.keys import keys_json, keys_of
 from headrace_gateway.runs.order import priority_of, read_deadline, read_priority
 from headrace_gateway.runs.views import accepted, run_json
 from headrace_gateway.runs.waiting import until_over, wait_seconds
-from headrace_ledger.records import RunStatus, Submit, SubmitOutcome
+from headrace_ledger.errors import LedgerError
+from headrace_ledger.records import RunStatus
+from headrace_ledger.submits import Submit, SubmitOutcome
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -41,9 +46,21 @@ if TYPE_CHECKING:
     from headrace_gateway.runs.access import Access
     from headrace_gateway.world import World
     from headrace_ledger.declared import PipelineRecord
-    from headrace_ledger.records import Submitted
+    from headrace_ledger.submits import Submitted
 
 _KEY: Final = re.compile(r"^[\x21-\x7e]{1,200}$")
+MOST_DISPLACED: Final = 16
+"""Runs that one submit cancels in its favour at most; more wait for the sweep."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a submit says that is read by the version of the pipeline that takes it."""
+
+    priority: Priority | None
+    value: Any
+    size: int
+    """Of the body, in bytes."""
 
 
 class SubmitRoute:
@@ -80,8 +97,9 @@ class SubmitRoute:
         pipeline = await self._access.pipeline(request, caller)
         compiled = await self._check(pipeline, body, value)
         priority = priority_of(asked, compiled)
+        keys = await keys_of(compiled, value, len(body))
         if dry:
-            return model_answer(await self._dry_runs.look(compiled, len(body)), 200)
+            return model_answer(await self._dry_runs.look(compiled, len(body), keys), 200)
         item = Submit(
             tenant=pipeline.tenant,
             id=uuid7(world.clock.now(), world.chance),
@@ -93,8 +111,9 @@ class SubmitRoute:
             traceparent=keep_or_make(request.headers.get("traceparent"), world.chance),
             priority=priority,
             deadline=deadline,
+            keys=keys_json(keys),
         )
-        run, status = await self._accept(request, item, pipeline, asked)
+        run, status = await self._accept(request, item, pipeline, Asked(asked, value, len(body)))
         return await self._answer(pipeline, run, status, wait)
 
     async def _check(self, pipeline: PipelineRecord, body: bytes, value: Any) -> CompiledPipeline:
@@ -115,28 +134,54 @@ class SubmitRoute:
         return compiled
 
     async def _accept(
-        self, request: Request, item: Submit, pipeline: PipelineRecord, asked: Priority | None
+        self, request: Request, item: Submit, pipeline: PipelineRecord, asked: Asked
     ) -> tuple[UUID, RunStatus]:
         outcome = await self._world.ledger.accept_one(item)
         if outcome.outcome == SubmitOutcome.GONE:  # a new version since we looked, or none at all
             self._access.forget(pipeline)
             caller = await self._access.caller(request, SUBMIT)
             fresh = await self._access.pipeline(request, caller)
-            priority = priority_of(asked, await self._compiled(fresh))
-            again = replace(item, pipeline_uid=fresh.uid, digest=fresh.digest, priority=priority)
-            outcome = await self._world.ledger.accept_one(again)
+            item = await self._anew(item, fresh, asked)
+            outcome = await self._world.ledger.accept_one(item)
         run = self._settled(outcome)
+        if outcome.outcome == SubmitOutcome.ACCEPTED and item.keys is not None:
+            await self._displace(item)
         if outcome.outcome == SubmitOutcome.REPEATED:
             found = await self._world.ledger.run(item.tenant, run)
             if found is not None:
                 return run, found.status
         return run, RunStatus.PENDING
 
+    async def _anew(self, item: Submit, pipeline: PipelineRecord, asked: Asked) -> Submit:
+        """Say it to another version of the pipeline."""
+        compiled = await self._compiled(pipeline)
+        return replace(
+            item,
+            pipeline_uid=pipeline.uid,
+            digest=pipeline.digest,
+            priority=priority_of(asked.priority, compiled),
+            keys=keys_json(await keys_of(compiled, asked.value, asked.size)),
+        )
+
+    async def _displace(self, item: Submit) -> None:
+        """Cancel the runs whose place it takes; what is left undone here the sweep does."""
+        compiled = await self._world.versions.parsed(item.tenant, item.digest)
+        if compiled is None or all(one.on_exceed != "CancelOldest" for one in compiled.keys):
+            return
+        with suppress(LedgerError):
+            for _ in range(MOST_DISPLACED):
+                pools = await self._world.ledger.displace(item.tenant, item.pipeline_uid)
+                if pools is None:
+                    return
+                self._world.wakes.tell(pools)
+
     def _settled(self, outcome: Submitted) -> UUID:
         match outcome.outcome:
             case SubmitOutcome.CONFLICT:
                 message = "This Idempotency-Key was used with another body: use a new key."
                 raise ConflictError(message)
+            case SubmitOutcome.KEY_FULL:
+                raise KeyFullError(outcome.full or "")
             case SubmitOutcome.INVALID:
                 message = "The ledger cannot store this input."
                 raise InvalidError(message)

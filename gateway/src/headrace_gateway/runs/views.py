@@ -41,6 +41,7 @@ def view(run: RunRecord) -> RunView:
         namespace=run.namespace,
         pipeline=run.pipeline,
         status=run.status,
+        reason=run.waits,
         priority=run.priority,
         deadline=run.deadline,
         digest=run.digest,

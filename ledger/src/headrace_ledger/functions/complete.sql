@@ -237,6 +237,7 @@ BEGIN
       END IF;
     END LOOP;
     IF v_over THEN
+      PERFORM release_keys(v_tenant, ARRAY(SELECT rs.id[u.r] FROM unnest(v_runs) AS u (r) WHERE v_finished[u.r] = rs.every[u.r]));
       FOR v_pipeline IN
         SELECT DISTINCT rs.pipeline[u.r] FROM unnest(v_runs) AS u (r) WHERE v_finished[u.r] = rs.every[u.r] ORDER BY 1
       LOOP

@@ -38,5 +38,6 @@ BEGIN
       due_at = now() + make_interval(secs => v.result_seconds)
   FROM versions v
   WHERE r.tenant = p_tenant AND r.id = p_run AND v.tenant = p_tenant AND v.id = r.version;
+  PERFORM release_keys(p_tenant, ARRAY[p_run]);
 END
 $$;

@@ -4,7 +4,8 @@ CREATE OR REPLACE FUNCTION headrace.put_pipeline(
   p_tenant text, p_uid text, p_namespace text, p_name text, p_generation bigint, p_digest text, p_compiled text,
   p_account text, p_account_uid text, p_stop text, p_max_runs integer, p_max_attempts integer, p_backoff float8[],
   p_run_seconds float8, p_result_seconds float8, p_steps text[], p_types text[], p_step_pools text[], p_needs text[], p_timeouts float8[],
-  p_pools text[], p_concurrency integer[], p_replicas integer[], p_objects text[]
+  p_pools text[], p_concurrency integer[], p_replicas integer[], p_objects text[],
+  p_keys text[] DEFAULT '{}', p_key_limits integer[] DEFAULT '{}', p_key_policies text[] DEFAULT '{}'
 ) RETURNS void
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 DECLARE
@@ -13,12 +14,15 @@ DECLARE
 BEGIN
   PERFORM set_config('headrace.tenant', p_tenant, true);
   INSERT INTO pipelines AS l (tenant, uid, namespace, name, generation, service_account, service_account_uid, stop_policy,
-                              max_concurrent_runs)
-  VALUES (p_tenant, p_uid, p_namespace, p_name, p_generation, p_account, p_account_uid, p_stop, p_max_runs)
+                              max_concurrent_runs, key_names, key_limits, key_policies)
+  VALUES (p_tenant, p_uid, p_namespace, p_name, p_generation, p_account, p_account_uid, p_stop, p_max_runs,
+          nullif(p_keys, '{}'), nullif(p_key_limits, '{}'), nullif(p_key_policies, '{}'))
   ON CONFLICT (tenant, uid) DO UPDATE
   SET generation = excluded.generation, service_account = excluded.service_account,
       service_account_uid = excluded.service_account_uid, stop_policy = excluded.stop_policy,
       max_concurrent_runs = excluded.max_concurrent_runs,
+      keys_due = l.keys_due OR (l.key_names, l.key_limits) IS DISTINCT FROM (excluded.key_names, excluded.key_limits),
+      key_names = excluded.key_names, key_limits = excluded.key_limits, key_policies = excluded.key_policies,
       -- Put again, it is wanted again: its tenant was made anew, or its namespace came back.
       deleting_since = NULL, deleted_at = NULL
   RETURNING l.id INTO v_pipeline;

@@ -4,7 +4,7 @@ RETURNS TABLE (tenant text, id uuid, namespace text, pipeline text, digest text,
                sinks text[], outputs text[], error_class text, message text, created_at timestamptz,
                started_at timestamptz, finished_at timestamptz, traceparent text, input_tokens bigint,
                output_tokens bigint, cost numeric, currency text,
-               priority text, deadline timestamptz)
+               priority text, deadline timestamptz, waits text)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 #variable_conflict use_column
 BEGIN
@@ -12,7 +12,7 @@ BEGIN
   RETURN QUERY
     SELECT r.tenant, r.id, l.namespace, l.name, v.digest, r.status, i.input, o.names, o.documents, r.error_class, r.message,
            r.created_at, r.started_at, r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency,
-           r.priority, r.deadline
+           r.priority, r.deadline, CASE r.phase WHEN -1 THEN 'WaitingForKey' WHEN 0 THEN 'WaitingForConcurrency' END
     FROM runs r
     JOIN pipelines l ON l.tenant = p_tenant AND l.id = r.pipeline
     JOIN versions v ON v.tenant = p_tenant AND v.id = r.version

@@ -6,14 +6,14 @@ CREATE OR REPLACE FUNCTION headrace.runs(
 ) RETURNS TABLE (tenant text, id uuid, namespace text, pipeline text, digest text, status text, error_class text,
                  message text, created_at timestamptz, started_at timestamptz, finished_at timestamptz, traceparent text,
                  input_tokens bigint, output_tokens bigint, cost numeric, currency text,
-                 priority text, deadline timestamptz)
+                 priority text, deadline timestamptz, waits text)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp
 SET plan_cache_mode = force_generic_plan SET enable_seqscan = off SET enable_hashjoin = off
 SET enable_mergejoin = off SET enable_bitmapscan = off SET enable_material = off AS $$
 #variable_conflict use_column
 DECLARE
-  v_phases smallint[] := CASE p_status WHEN 'Pending' THEN '{0,1}' WHEN 'Running' THEN '{1}' WHEN 'Succeeded' THEN '{2}'
-                                       WHEN 'Failed' THEN '{3}' WHEN 'Cancelled' THEN '{4}' ELSE '{0,1,2,3,4}' END;
+  v_phases smallint[] := CASE p_status WHEN 'Pending' THEN '{-1,0,1}' WHEN 'Running' THEN '{1}' WHEN 'Succeeded' THEN '{2}'
+                                       WHEN 'Failed' THEN '{3}' WHEN 'Cancelled' THEN '{4}' ELSE '{-1,0,1,2,3,4}' END;
   -- Under row-level security an expression in its place would be no index condition.
   v_before uuid := coalesce(p_before, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
 BEGIN
@@ -21,7 +21,7 @@ BEGIN
   RETURN QUERY
     SELECT r.tenant, r.id, l.namespace, l.name, v.digest, r.status, r.error_class, r.message, r.created_at, r.started_at,
            r.finished_at, r.traceparent, c.input_tokens, c.output_tokens, c.cost, c.currency,
-           r.priority, r.deadline
+           r.priority, r.deadline, CASE r.phase WHEN -1 THEN 'WaitingForKey' WHEN 0 THEN 'WaitingForConcurrency' END
     FROM (
       SELECT r.* FROM pipelines l
       CROSS JOIN unnest(v_phases) AS h (phase)

@@ -112,6 +112,19 @@ BEGIN
   END LOOP;
   more := more OR v_seen = c_batch;
 
+  -- Limits per key were changed, or the newer run of a key waits for an older one whose end was lost with its process.
+  FOR w IN SELECT l.tenant, l.id FROM pipelines l WHERE l.keys_due ORDER BY l.tenant, l.id LIMIT c_batch LOOP
+    PERFORM set_config('headrace.tenant', w.tenant, true), admit_due(w.tenant, w.id);
+  END LOOP;
+  FOR w IN
+    SELECT l.tenant, l.uid FROM pipelines l
+    WHERE 'CancelOldest' = ANY (l.key_policies) AND EXISTS (
+      SELECT FROM runs r WHERE r.tenant = l.tenant AND r.pipeline = l.id AND r.phase = -1)
+    ORDER BY l.tenant, l.id LIMIT c_batch
+  LOOP
+    pools := pools || (SELECT x.pools FROM displace(w.tenant, w.uid) AS x);
+  END LOOP;
+
   -- Runs that wait although there is room: a limit was raised, or a promotion was lost with its process.
   FOR w IN
     SELECT l.tenant, l.id FROM pipelines l

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from headrace_ledger.declared import EdgeRow, LimitRow, LimitSet, PipelineRow, PoolRow
+from headrace_ledger.declared import EdgeRow, KeyRow, LimitRow, LimitSet, PipelineRow, PoolRow
 
 if TYPE_CHECKING:
     from headrace_operator.plan.build import LedgerPlan
@@ -39,6 +39,7 @@ def pipeline_row(plan: LedgerPlan) -> PipelineRow:
         max_concurrent_runs=compiled.max_concurrent_runs,
         run_seconds=compiled.run_seconds,
         result_seconds=compiled.result_seconds,
+        keys=tuple(KeyRow(key.name, key.limit, key.on_exceed) for key in compiled.keys),
     )
 
 
