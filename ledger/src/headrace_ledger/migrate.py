@@ -41,6 +41,7 @@ DEFINERS: Final = frozenset(
         "pipeline_uids",
         "pools",
         "provider",
+        "queued_on_platform",
         "scale_signal",
         "shares",
         "sweep",

@@ -84,7 +84,14 @@ async def test_tenants_that_wait_for_a_provider_share_what_it_lets_go_by_weight(
         for lease in await houses[weight].claim(row, 80):
             await house.gateway.park(make.mark(lease, 600, limit_id=limit, amount=1))
             await house.gateway.fail([make.failure(lease)])
+
+    async def waiting():
+        usages = await operator.usage("_platform")
+        return next(one.waiting for one in usages if one.owner == owner)
+
+    assert await waiting() == 240  # steps of three tenants, for whoever owns the limit
     await house.gateway.sweep()
+    assert await waiting() <= 240 - 77
     for weight, one in houses.items():
         freed[one.tenant] = await admin.fetchval(
             "SELECT count(*) FROM headrace.tasks WHERE tenant = $1 AND state = 'ready'", one.tenant

@@ -1,5 +1,5 @@
 -- What has been used of the limits of a tenant (or of the providers: `_platform`); limits per run are left out.
--- Tasks that wait are counted up to a thousand.
+-- Tasks that wait are counted up to a thousand; for a limit of all tenants, of each.
 CREATE OR REPLACE FUNCTION headrace.usage(p_tenant text)
 RETURNS TABLE (tenant text, owner text, name text, resource text, period text, capacity bigint, enforced boolean, used bigint,
                reserved bigint, shadowed bigint, resets_at timestamptz, digest text, waiting bigint)
@@ -17,11 +17,12 @@ BEGIN
                frees_at(slide(b.slots, b.at, n.us / l.slot_us, '{}', '{}'), n.us / l.slot_us, l.slot_us, u.used) / 1000000.0) END
            END,
            s.digest,
-           coalesce(h.waiting, (SELECT count(*) FROM (
+           coalesce(h.waiting, q.waiting, (SELECT count(*) FROM (
              SELECT FROM tasks t WHERE t.tenant = p_tenant AND t.state = 'parked' AND t.park_limit = l.id LIMIT 1000) AS w))
     FROM limits l
     JOIN limit_sets s ON s.tenant = p_tenant AND s.owner = l.owner
     LEFT JOIN buckets b ON b.tenant = p_tenant AND b.subject = '00000000-0000-0000-0000-000000000000' AND b.limit_id = l.id
+    LEFT JOIN (SELECT x.* FROM queued_on_platform() AS x WHERE p_tenant = '_platform') AS q ON q.limit_id = l.id
     CROSS JOIN (SELECT micros(clock_timestamp()) AS us) AS n
     CROSS JOIN LATERAL held(p_tenant, l.resource) AS h
     CROSS JOIN LATERAL (SELECT coalesce(h.used, used_now(l.kind, l.slot_us, b.used, b.at, b.slots, n.us)) AS used) AS u
