@@ -69,3 +69,24 @@ async def test_regression_09_what_is_told_and_settled_is_the_estimate_that_is_re
     assert Decimal(answer.headers["x-headrace-cost"]) == Decimal(spent) > 0
     assert (month.used, month.reserved) == (nano(Decimal(spent)), 0)
     assert counted == pytest.approx(float(spent))
+
+
+async def test_a_call_that_nobody_answered_is_recorded_as_it_is_charged(ledger_server):
+    """Its provider has read the prompt: budget, run and report tell of the same money."""
+    slow = {"timeouts": {"connect": "1s", "firstByte": "1s", "total": "20s"}}
+    async with calling(ledger_server, Say(pieces=[30.0]), spec=slow) as (door, _, key):
+        tenant = door.names.tenant
+        row = LimitRow("month", "cost", "CalendarMonth", 10**9, spec='{"currency": "USD"}')
+        await door.operator.put_limits(LimitSet(tenant, "tenant", "digest", (row,)))
+        answer = await door.chat(key)
+        assert answer.headers["x-headrace-error-class"] == "Timeout"
+        con = await asyncpg.connect(ledger_server.admin_url)
+        recorded = await con.fetchrow(
+            "SELECT status, live, estimated, cost FROM headrace.calls WHERE tenant = $1", tenant
+        )
+        await con.close()
+        assert tuple(recorded)[:3] == (504, False, True)
+        [usage] = await door.ledger.usage(tenant)
+        assert nano(recorded["cost"]) == usage.used > 0
+        spent = (await door.run(door.lease["run"]))["usage"]["cost"]
+        assert nano(Decimal(spent)) == usage.used

@@ -15,13 +15,13 @@ from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
 from headrace_gateway.models.estimate import complete
 from headrace_gateway.models.frames import DONE, Frames, text_of
+from headrace_gateway.models.keeping import CUT, OK, Ended
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage, usage_of
 from headrace_gateway.models.ports import UpstreamTimeoutError, UpstreamUnreachableError
 from headrace_gateway.models.prices import cost
 from headrace_gateway.models.refusals import ModelError, StaleError, error_member
 from headrace_gateway.models.watch import CutError
 from headrace_ledger.errors import LedgerError
-from headrace_ledger.records import CallRecord
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -29,13 +29,10 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from headrace_gateway.models.calling import Call, Opened
-    from headrace_gateway.models.patience import Patience
-    from headrace_gateway.models.reserving import Reserving
+    from headrace_gateway.models.keeping import Keeping
     from headrace_gateway.world import World
 
 DRAIN_SECONDS: Final = 0.1
-OK: Final = 200
-CUT: Final = 499  # by nginx's custom: the caller went, or was cut off
 BYTES_PER_TOKEN: Final = 4
 STREAM_HEADERS: Final = {
     "content-type": "text/event-stream",
@@ -47,10 +44,9 @@ STREAM_HEADERS: Final = {
 class Answering:
     """Reads answers to their end and records them."""
 
-    def __init__(self, world: World, patience: Patience, reserving: Reserving) -> None:
+    def __init__(self, world: World, keeping: Keeping) -> None:
         self._world = world
-        self._patience = patience
-        self._reserving = reserving
+        self._keeping = keeping
         self._recorded: set[UUID] = set()
         """Calls whose answers came to their end, and are on their way out."""
 
@@ -78,7 +74,7 @@ class Answering:
             raise _broken() from exc
         body = b"".join(parts)
         usage = usage_of(_document(body)) or Usage()
-        money = await self._record(call, opened, body, usage, streamed=False)
+        money = await self._record(call, opened, body, usage)
         return body, {**said_of(opened.target.model, replayed=False), **money_headers(*money)}
 
     async def stream(self, call: Call, opened: Opened) -> AsyncGenerator[bytes]:
@@ -116,7 +112,7 @@ class Answering:
     async def _end(self, call: Call, opened: Opened, frames: Frames) -> bytes:
         if not frames.whole:
             raise _broken()
-        money = await self._record(call, opened, frames.recorded(), frames.usage, streamed=True)
+        money = await self._record(call, opened, frames.recorded(), frames.usage)
         last = frames.last({"headrace": money_of(*money)})
         return DONE if last is None else b"data: " + to_json(last) + b"\n\n" + DONE
 
@@ -132,10 +128,11 @@ class Answering:
         guessed = not usage.input_tokens or output != usage.output_tokens
         received = replace(usage, input_tokens=given, output_tokens=output, estimated=guessed)
         with suppress(LedgerError):  # what nobody settles is settled by the sweep, at the estimate
-            await self._keep(call, opened, CUT, b"", received, streamed=call.ask.stream)
+            ended = Ended(CUT, received, opened.began)
+            await self._keeping.keep(call, opened.target, opened.held, ended)
 
     async def _record(
-        self, call: Call, opened: Opened, response: bytes, usage: Usage, *, streamed: bool
+        self, call: Call, opened: Opened, response: bytes, usage: Usage
     ) -> tuple[Decimal | None, str | None]:
         """Keep the call before its answer ends; refuse the answer if the lease is over."""
         self._recorded.add(opened.held.wish.id)
@@ -144,57 +141,13 @@ class Answering:
             usage,
             lambda: upstream_body(call.ask, target.model, most_output),
             response,
-            streamed=streamed,
+            streamed=call.ask.stream,
         )
         self._count(target.provider, usage)
-        kept = await self._keep(call, opened, OK, response, usage, streamed=streamed)
-        if not kept:
+        ended = Ended(OK, usage, opened.began, response)
+        if not await self._keeping.keep(call, target, opened.held, ended):
             raise StaleError
         return cost(usage, target.price)
-
-    async def _keep(  # noqa: PLR0913 -- what a call was and how it ended
-        self,
-        call: Call,
-        opened: Opened,
-        status: int,
-        response: bytes,
-        usage: Usage,
-        *,
-        streamed: bool,
-    ) -> bool:
-        """Record a call and settle what it held; False: its lease is over."""
-        target, lease = opened.target, call.lease
-        money = cost(usage, target.price)
-        record = CallRecord(
-            id=opened.held.wish.id,
-            tenant=lease.tenant,
-            task=lease.task,
-            fence=lease.fence,
-            run=lease.run,
-            step=lease.step,
-            request_hash=call.ask.request_hash,
-            idx=call.idx,
-            provider=target.provider,
-            model=target.model,
-            status=status,
-            response=response,
-            streamed=streamed,
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            cost=money[0],
-            currency=money[1],
-            duration_ms=int((asyncio.get_running_loop().time() - opened.began) * 1000),
-            cached_input_tokens=usage.cached_input_tokens,
-            reasoning_tokens=usage.reasoning_tokens,
-            price_version=target.price_version,
-            estimated=usage.estimated,
-        )
-        # It is paid, so it is kept, whether or not the caller still waits for it.
-        kept = await self._patience.surely(lambda: self._world.ledger.record_call(record))
-        if money[0] is not None:
-            self._world.metrics.cost.labels(target.provider, money[1]).inc(float(money[0]))
-        await self._reserving.settle(opened.held, usage, money[0], calls=1)
-        return kept
 
     def _count(self, provider: str, usage: Usage) -> None:
         metrics = self._world.metrics

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ from headrace_gateway.edge.trace import child
 from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
 from headrace_gateway.models.breaker import Breaker
+from headrace_gateway.models.keeping import SILENT, Ended
 from headrace_gateway.models.limited import LimitFailure
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
 from headrace_gateway.models.ports import (
@@ -21,12 +22,13 @@ from headrace_gateway.models.ports import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
-from headrace_gateway.models.prices import cost
+from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from headrace_gateway.models.ask import Ask
+    from headrace_gateway.models.keeping import Keeping
     from headrace_gateway.models.ports import (
         Answer,
     )
@@ -71,9 +73,10 @@ class Opened:
 class Caller:
     """Asks providers; the only one who does."""
 
-    def __init__(self, world: World, reserving: Reserving) -> None:
+    def __init__(self, world: World, reserving: Reserving, keeping: Keeping) -> None:
         self._world = world
         self._reserving = reserving
+        self._keeping = keeping
         self._breaker = Breaker(world.ledger, world.metrics)
 
     async def open(self, call: Call, targets: list[Target]) -> Opened:
@@ -140,11 +143,16 @@ class Caller:
         """Reserve and call once; what came to nothing is settled too."""
         held = await self._reserving.reserve(call, target)
         call.live.wanted = held.wanted
+        began = asyncio.get_running_loop().time()
         try:
             return await self._reserved(call, target, held, fresh=fresh)
         except BaseException as exc:
             used, calls = unanswered(exc, held)
-            await self._reserving.settle(held, used, cost(used, target.price)[0], calls=calls)
+            if used.input_tokens:
+                with suppress(LedgerError):  # the sweep keeps it, at the estimate
+                    await self._keeping.keep(call, target, held, Ended(SILENT, used, began))
+            else:
+                await self._reserving.settle(held, used, None, calls=calls)
             raise
 
     async def _reserved(self, call: Call, target: Target, held: Held, *, fresh: bool) -> Opened:

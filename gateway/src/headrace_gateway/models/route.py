@@ -21,6 +21,7 @@ from headrace_gateway.models.answering import STREAM_HEADERS, Answering, refusal
 from headrace_gateway.models.ask import key_hash, read_ask
 from headrace_gateway.models.calling import Call, Caller
 from headrace_gateway.models.degrading import Degrading
+from headrace_gateway.models.keeping import Keeping
 from headrace_gateway.models.limited import LimitFailure
 from headrace_gateway.models.numbering import Numbering
 from headrace_gateway.models.openai_compatible import ProviderFailure
@@ -58,8 +59,9 @@ class ModelRoute:
         self._numbers = Numbering()
         self._degrading = Degrading(world.ledger, world.clock)
         self._reserving = reserving = Reserving(world, self._patience)
-        self._caller = Caller(world, reserving)
-        self._answering = Answering(world, self._patience, reserving)
+        keeping = Keeping(world, self._patience, reserving)
+        self._caller = Caller(world, reserving, keeping)
+        self._answering = Answering(world, keeping)
 
     def routes(self) -> list[Route]:
         return [route("POST", "/v1/chat/completions", self.post)]
