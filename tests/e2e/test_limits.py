@@ -2,7 +2,6 @@
 
 import json
 import time
-from collections import Counter
 
 import httpx2 as httpx
 
@@ -20,9 +19,7 @@ def test_a_raised_budget_lets_parked_work_go_on_within_ten_seconds(stage):
     stage.apply_pipeline("paid", llm("think", llm=TEN_TOKENS))
     door = stage.door()
     runs = [stage.submit(door, "paid") for _ in range(8)]
-    wait(
-        "three are paid, five parked", lambda: states(stage, door, runs) == {"done": 3, "parked": 5}
-    )
+    wait("three are paid, five parked", lambda: thought(stage, door, runs) == (3, 5))
     wait("the tenant says so", lambda: within_budget(stage) == "False", 20)
     assert "cost CalendarMonth 100 %" in stage.kubectl.run("get", "aten", stage.name)
     wait("what is parked holds no worker", lambda: stage.workers("paid") == (0, 0), 60)
@@ -102,14 +99,15 @@ def test_a_cordon_stops_new_model_calls_within_five_seconds(stage, kubectl):
         assert stage.wait_over(door, "busy", run)["status"] == "Succeeded"
 
 
-def states(stage, door, runs, pipeline="paid") -> Counter:
-    """Count the steps `think` of some runs by their state."""
-    return Counter(stage.step(door, pipeline, run, "think")["state"] for run in runs)
+def thought(stage, door, runs) -> tuple[int, int]:
+    """Count the steps that are done, and those that are parked."""
+    found = stage.states(door, "paid", runs, "think")
+    return found["done"], found["parked"]
 
 
 def taken(stage, door, runs, pipeline="paid") -> int:
     """Count the steps that a worker has or had."""
-    found = states(stage, door, runs, pipeline)
+    found = stage.states(door, pipeline, runs, "think")
     return found["leased"] + found["done"]
 
 
@@ -118,7 +116,7 @@ def within_budget(stage) -> str:
 
 
 def parked(stage, door, runs) -> int:
-    return states(stage, door, runs, "fed")["parked"]
+    return stage.states(door, "fed", runs, "think")["parked"]
 
 
 def capped(stage) -> bool:

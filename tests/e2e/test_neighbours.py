@@ -51,5 +51,4 @@ def whole_run(quiet, door) -> float:
 
 
 def parked(stage, door, runs) -> int:
-    found = [stage.step(door, "noisy", run, "think")["state"] for run in runs]
-    return found.count("parked")
+    return stage.states(door, "noisy", runs, "think")["parked"]

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     import asyncpg
 
-    from headrace_ledger.declared import Usage
     from headrace_ledger.reservations import Reserve, ReserveOutcome
+    from headrace_ledger.usages import Usage
 
 WINDOW = 61
 """Slots after which nothing of a sliding window counts."""

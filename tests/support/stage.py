@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -173,6 +175,10 @@ class Stage:
     def step(self, door: Door, pipeline: str, run: str, step: str) -> dict:
         found = door.run(self.name, pipeline, run)
         return next(s for s in found["steps"] if s["step"] == step)
+
+    def states(self, door: Door, pipeline: str, runs: Iterable[str], step: str) -> Counter[str]:
+        """Count the steps of this name in some runs by their state."""
+        return Counter(self.step(door, pipeline, run, step)["state"] for run in runs)
 
     def wait_step(self, door: Door, pipeline: str, run: str, step: str, state: str) -> None:
         wait(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from headrace_gateway.models.metering import Rules, Wanted
-    from headrace_ledger.declared import Usage
+    from headrace_ledger.usages import Usage
 
 HORIZON_SECONDS: Final = 60.0
 AT_ONCE: Final = "None"
@@ -62,7 +62,7 @@ def _amount(rule: Rules, usage: Usage | None, now: datetime) -> float:
     capacity = rule.limit.capacity + ((usage.borrowable or 0) if usage else 0)
     if window == AT_ONCE:
         return capacity
-    left = capacity if usage is None else max(capacity - usage.used - usage.reserved, 0)
+    left = usage.available if usage else capacity
     if window in WINDOW_SECONDS:
         return left + capacity * HORIZON_SECONDS / WINDOW_SECONDS[window]
     resets_at = usage.resets_at if usage else None

@@ -16,13 +16,13 @@ from headrace_gateway.pools import Kept
 from headrace_ledger.reservations import NO_SUBJECT
 
 if TYPE_CHECKING:
-    from headrace_contract.compiled import CompiledPipeline, CompiledStep
+    from headrace_contract.compiled import CompiledLLM, CompiledPipeline
     from headrace_gateway.feed import Feed
     from headrace_gateway.models.metering import Wanted
     from headrace_gateway.pools import Versions
     from headrace_gateway.world import World
     from headrace_ledger.declared import Limit, PipelineRecord, PoolRecord, UsualCall
-    from headrace_ledger.declared import Usage as LimitUsage
+    from headrace_ledger.usages import Usage as LimitUsage
 
 LIMITS_SECONDS: Final = 1.0
 PIPELINE_SECONDS: Final = 2.0
@@ -37,6 +37,7 @@ class Feeding:
     def __init__(self, world: World) -> None:
         ledger, monotonic = world.ledger, world.clock.monotonic
         self._clock = world.clock
+        self._estimator = world.estimator
         self._versions: Versions = world.versions
         self._targets = Targets(ledger, world.clock)
         self._pipelines: Kept[tuple[str, str], PipelineRecord] = Kept(
@@ -54,10 +55,11 @@ class Feeding:
         if pipeline is None:
             return None
         steps = [step for step in pipeline.steps if step.pool == pool.pool]
-        if not all(step.llm for step in steps):
+        asking = [(step.name, step.llm) for step in steps if step.llm is not None]
+        if len(asking) < len(steps):
             return None
         try:
-            demands = [await self._demand(pipeline, step, pool) for step in steps]
+            demands = [await self._demand(pipeline, step, llm, pool) for step, llm in asking]
         except ModelError:
             return None  # there is nobody to ask, so that no limit is in the way
         rules = [Rules.of(limit) for limit in await self._limits.get(pool.tenant) or ()]
@@ -77,14 +79,14 @@ class Feeding:
         return await self._versions.parsed(record.tenant, record.digest)
 
     async def _demand(
-        self, pipeline: CompiledPipeline, step: CompiledStep, pool: PoolRecord
+        self, pipeline: CompiledPipeline, step: str, llm: CompiledLLM, pool: PoolRecord
     ) -> Demand:
-        assert step.llm is not None  # noqa: S101 -- `of` has looked
-        targets = await self._targets.find(pipeline, pool.tenant, step.llm.model_class)
-        whose = Whose(pipeline.uid, step.name, NO_SUBJECT)
-        calls = [expected(whose, step.llm, each, 0) for each in targets if not each.held]
+        targets = await self._targets.find(pipeline, pool.tenant, llm.model_class)
+        whose = Whose(pipeline.uid, step, NO_SUBJECT)
+        known = self._estimator
+        calls = [expected(whose, llm, each, 0, known) for each in targets if not each.held]
         every = await self._usual.get((pool.tenant, pool.pipeline_id)) or ()
-        usual = next((one for one in every if one.step == step.name), None)
+        usual = next((one for one in every if one.step == step), None)
         if usual is None:
             return Demand(tuple(calls), CALL_SECONDS)
         return Demand(tuple(_usually(call, usual) for call in calls), usual.seconds)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from headrace_gateway.metrics import Metrics
+from headrace_gateway.models.metering import Estimator
 from headrace_gateway.options import Options
 
 if TYPE_CHECKING:
@@ -36,3 +37,4 @@ class World:
     calls: Calls
     options: Options = field(default_factory=Options)
     metrics: Metrics = field(default_factory=Metrics)
+    estimator: Estimator = field(default_factory=Estimator)

@@ -72,33 +72,6 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
-class Usage:
-    """
-    What has been used of a limit; `waiting` tasks are counted up to a thousand.
-
-    What it may borrow and has lent is of this moment, and None for a limit that is in no cohort.
-    """
-
-    tenant: str
-    owner: str
-    name: str
-    resource: str
-    window: str
-    capacity: int
-    enforced: bool
-    used: int
-    reserved: int
-    shadowed: int
-    resets_at: datetime | None
-    digest: str
-    waiting: int
-    borrowable: int | None = None
-    most_borrowable: int | None = None
-    """If nobody else used anything."""
-    lent: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class ProviderRow:
     """A model provider, as the gateway needs it; kept under the reserved tenant `_platform`."""
 

@@ -7,11 +7,12 @@ from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Final
 
 from headrace_ledger.call import Verbs, columns
-from headrace_ledger.declared import Limit, Usage
+from headrace_ledger.declared import Limit
 from headrace_ledger.edge import flaw
 from headrace_ledger.errors import InvalidItemError
 from headrace_ledger.group import each
 from headrace_ledger.reservations import Reserved, ReserveOutcome
+from headrace_ledger.usages import Usage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ import make
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_ledger.declared import LimitRow, LimitSet, PoolCounts
-from headrace_ledger.declared import Usage as UsageRow
+from headrace_ledger.usages import Usage as UsageRow
 from headrace_operator.apply.ledger import LedgerRows
 from headrace_operator.apply.testing import MemoryLedger
 from headrace_operator.model.counted import Cap, Counted

@@ -11,7 +11,8 @@ import pytest
 from headrace_gateway.clock import Clock
 from headrace_gateway.models.degrading import Degrading
 from headrace_gateway.models.metering import Rules
-from headrace_ledger.declared import Limit, Usage
+from headrace_ledger.declared import Limit
+from headrace_ledger.usages import Usage
 
 SPEC = '{"currency": "USD", "degradeAt": 50, "degradeTo": "cheap"}'
 BUDGET = Limit("acme", 1, "tenant", "budget.m", "cost", "1d", 100, enforced=True, spec=SPEC)

@@ -13,8 +13,8 @@ from headrace_gateway.feed import Demand, Room, feed, rooms
 from headrace_gateway.models.metering import Rules, Wanted
 from headrace_gateway.models.openai_compatible import Usage
 from headrace_ledger.declared import Limit
-from headrace_ledger.declared import Usage as Standing
 from headrace_ledger.reservations import NO_SUBJECT
+from headrace_ledger.usages import Usage as Standing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 CALL = Wanted(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from headrace_contract.compiled import CompiledPipeline
     from headrace_gateway.clock import Clock
     from headrace_gateway.models.metering import Rules, Saving
-    from headrace_ledger.declared import Usage
+    from headrace_ledger.usages import Usage
 
 USAGE_SECONDS: Final = 2.0
 WHOLE: Final = 100

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from headrace_gateway.clock import Clock
     from headrace_gateway.models.watch import Live
-    from headrace_ledger.declared import Limit, ProviderRow, Usage
+    from headrace_ledger.declared import Limit, ProviderRow
+    from headrace_ledger.usages import Usage
 
 
 class Standing(Protocol):

@@ -134,10 +134,12 @@ def wanted(whose: Whose, target: Target, tokens: int, request_bytes: int, output
     )
 
 
-def expected(whose: Whose, llm: CompiledLLM, target: Target, input_bytes: int) -> Wanted:
+def expected(
+    whose: Whose, llm: CompiledLLM, target: Target, input_bytes: int, estimator: Estimator
+) -> Wanted:
     """Say what a step's call may use before it is written: by its prompt and so much input."""
     size = len((llm.system or "").encode()) + len(llm.prompt.encode()) + input_bytes
-    tokens = Estimator().tokens(target.provider, target.model, size)
+    tokens = estimator.tokens(target.provider, target.model, size)
     return wanted(whose, target, tokens, size, llm.max_tokens)
 
 

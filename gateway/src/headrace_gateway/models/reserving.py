@@ -13,7 +13,7 @@ from headrace_contract.failures import ErrorClass
 from headrace_gateway.clock import uuid7
 from headrace_gateway.models.leased import Leased
 from headrace_gateway.models.limited import cooling, held_back, refused
-from headrace_gateway.models.metering import Estimator, Rules, Whose, concerns, draws, wanted
+from headrace_gateway.models.metering import Rules, Whose, concerns, draws, wanted
 from headrace_gateway.pools import Kept
 from headrace_ledger.errors import LedgerError
 from headrace_ledger.reservations import Reserve, Reserved, ReserveOutcome, Settlement
@@ -59,7 +59,7 @@ class Reserving:
     def __init__(self, world: World, patience: Patience) -> None:
         self._world = world
         self._patience = patience
-        self._estimator = Estimator()
+        self._estimator = world.estimator
         self._leased = Leased(world.ledger, world.clock, world.chance)
         self._cooling: Kept[None, dict[str, Cooldown]] = Kept(
             self._cooldowns, COOLING_SECONDS, world.clock.monotonic

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from headrace_contract.compiled import CompiledLLM, CompiledPipeline, CompiledStep
     from headrace_gateway.models.metering import Wanted
     from headrace_gateway.world import World
-    from headrace_ledger.declared import Usage as LimitUsage
+    from headrace_ledger.usages import Usage as LimitUsage
 
 
 class DryRuns:
@@ -66,7 +66,8 @@ class DryRuns:
             target = (await self._targets.find(pipeline, pipeline.tenant, llm.model_class))[0]
         except ModelError:
             return None  # the pipeline's own conditions tell of a model that is not there
-        return expected(Whose(pipeline.uid, step.name, NO_SUBJECT), llm, target, input_bytes)
+        whose = Whose(pipeline.uid, step.name, NO_SUBJECT)
+        return expected(whose, llm, target, input_bytes, self._world.estimator)
 
     async def _keys(self, pipeline: CompiledPipeline, keys: dict[str, str]) -> list[DryRunKey]:
         given = keys_json(keys)
@@ -109,7 +110,7 @@ def met(
         if largest is None:
             continue
         one = standing.get((limit.tenant, limit.owner, limit.name))
-        left, whole = (limit.capacity, limit.capacity) if one is None else room(one)
+        left, whole = (one.available, one.whole) if one else (limit.capacity, limit.capacity)
         blocks = limit.enforced and largest > left
         found.append(
             DryRunLimit(
@@ -124,12 +125,6 @@ def met(
             )
         )
     return found
-
-
-def room(usage: LimitUsage) -> tuple[int, int]:
-    """Return what is left of a limit and what one call may use at most, with what it borrows."""
-    left = usage.capacity + (usage.borrowable or 0) - usage.used - usage.reserved
-    return max(left, 0), usage.capacity + (usage.most_borrowable or 0)
 
 
 def read_dry_run(given: str | None) -> bool:

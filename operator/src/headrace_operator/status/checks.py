@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from headrace_contract.reasons import ConditionType, Reason
 from headrace_operator.model.identity import instant
-from headrace_operator.status.conditions import Verdict, condition, refusal
+from headrace_operator.status.conditions import STOPS, Verdict, condition, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -116,10 +116,7 @@ def paused(seen: PipelineSeen) -> Verdict | None:
         "the pipeline": seen.spec.stop_policy if seen.spec else "None",
         "its tenant": seen.tenant.spec.stop_policy if seen.tenant else "None",
     }
-    for policy, reason in (
-        ("HoldAndDrain", Reason.STOP_POLICY_HOLD_AND_DRAIN),
-        ("Hold", Reason.STOP_POLICY_HOLD),
-    ):
+    for policy, reason in STOPS.items():
         who = [name for name, wish in wishes.items() if wish == policy]
         if who:
             message = f"`stopPolicy: {policy}` of {' and '.join(who)} is in force."

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from headrace_contract.reasons import ConditionType
+from headrace_contract.reasons import ConditionType, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from headrace_contract.problem import Problem
-    from headrace_contract.reasons import Reason
 
 LONGEST_MESSAGE: Final = 2048
+STOPS: Final = {
+    "HoldAndDrain": Reason.STOP_POLICY_HOLD_AND_DRAIN,
+    "Hold": Reason.STOP_POLICY_HOLD,
+}
+"""The reasons of stop policies, the stronger one first: of several it is the one to tell."""
 State = Literal["True", "False", "Unknown"]
 
 

@@ -11,7 +11,7 @@ from headrace_operator.errors import PermanentError
 from headrace_operator.plan.limits import provider_limits, tenant_limits
 from headrace_operator.plan.prices import LIST
 from headrace_operator.status import limits
-from headrace_operator.status.conditions import Verdict, merge, progress, refusal, stamp
+from headrace_operator.status.conditions import STOPS, Verdict, merge, progress, refusal, stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,10 +24,6 @@ if TYPE_CHECKING:
     from headrace_operator.plan.limits import LimitsPlan
     from headrace_operator.plan.prices import Priced
 
-STOPS: Final = {
-    "Hold": Reason.STOP_POLICY_HOLD,
-    "HoldAndDrain": Reason.STOP_POLICY_HOLD_AND_DRAIN,
-}
 _STANDING: Final = ("limits", "budgets", "nearest")
 
 
