@@ -32,6 +32,7 @@ BENCHES: Final = {
     "b8": ("b8_limits.py", "reserve and settle over three limits beside limits and throttled-py"),
     "b9": ("b9_chain.py", "chains of checkpointed steps beside DBOS and Restate"),
     "b11": ("b11_wake.py", "submit to activation over gRPC beside a poller"),
+    "noisy": ("noisy.py", "a quiet tenant beside one of 100,000 queued runs"),
     "first-token": ("first_token.py", "what the model endpoint adds to a call"),
     "worker-start": ("worker_start.py", "a worker from exec to its first claim, and its memory"),
 }

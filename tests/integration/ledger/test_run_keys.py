@@ -125,7 +125,7 @@ async def test_the_sweep_displaces_where_a_gateway_died_before_it_could(house):
     assert (await house.gateway.run(house.tenant, old.id)).status == "Cancelled"
     assert await waits(house, new) == [None]
     said = await house.gateway.complete([make.completion(lease)])
-    assert said[0].outcome != "Completed"  # whoever had it is told
+    assert said[0].outcome == "Stale"  # whoever had it is told
 
 
 async def test_a_run_begins_once_every_key_of_it_has_room(house):
