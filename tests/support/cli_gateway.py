@@ -67,6 +67,7 @@ class FakeGateway:
     pages: list[dict[str, Any]] = field(default_factory=list)
     keys: list[dict[str, Any]] = field(default_factory=list)
     costs: list[dict[str, Any]] = field(default_factory=list)
+    workers: list[dict[str, Any]] = field(default_factory=list)
     asked: list[httpx2.Request] = field(default_factory=list)
 
     def answer(self, request: httpx2.Request) -> httpx2.Response:
@@ -76,7 +77,8 @@ class FakeGateway:
         if request.url.path == "/v1/cost":
             asked = dict(request.url.params)
             view = {k: asked[k] for k in ("by", "since", "until")}
-            return httpx2.Response(200, json={**view, "items": self.costs})
+            of_workers = self.workers if asked["by"] in {"tenant", "pipeline"} else []
+            return httpx2.Response(200, json={**view, "items": self.costs, "workers": of_workers})
         if request.url.path.startswith("/v1/keys"):
             return self._key(request)
         return self._run(request.url.path, request.method)

@@ -25,7 +25,19 @@ def _breaks(**changes: Any) -> dict[str, Any]:
     return provider(circuitBreaker=changes)
 
 
+def _workers(**price: Any) -> dict[str, Any]:
+    return tenant(workerPrice=price)
+
+
 CASES = (
+    Case("a price of workers", AGENT_TENANT, _workers(cpuHour="0.03", memoryGiBHour="0.004")),
+    Case("a price of cores alone", AGENT_TENANT, _workers(cpuHour="0.03"), "memoryGiBHour"),
+    Case(
+        "workers for nothing",
+        AGENT_TENANT,
+        _workers(cpuHour="0", memoryGiBHour="0.004"),
+        "the amount must be more than 0",
+    ),
     Case("a circuit", MODEL_PROVIDER, _breaks()),
     Case("a circuit that stays open", MODEL_PROVIDER, _breaks(openFor="20m"), _LONG),
     Case("a circuit of no failure", MODEL_PROVIDER, _breaks(consecutiveFailures=0), "consecutive"),

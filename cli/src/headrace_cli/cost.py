@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated, Final
 
@@ -15,7 +16,7 @@ import typer
 from headrace_cli.client import GatewayClient, connect
 from headrace_cli.errors import GivenError
 from headrace_cli.focus import COLUMNS as FOCUS_COLUMNS
-from headrace_cli.focus import focus_rows
+from headrace_cli.focus import focus_rows, worker_rows
 from headrace_cli.options import DEFAULT_GATEWAY, Format, Gateway
 from headrace_cli.printing import NONE, note, plain, render_value, say, table
 from headrace_contract.api import CostItem, CostView
@@ -29,6 +30,7 @@ COLUMNS: Final = (
     "cachedInputTokens",
     "outputTokens",
     "reasoningTokens",
+    "workerHours",
     "cost",
     "currency",
 )
@@ -70,7 +72,25 @@ def render_table(found: CostView) -> str:
         )
         for item in found.items
     ]
+    calls = table(titles, rows)
+    return f"{calls}\n\n{_workers_table(found)}" if found.workers else calls
+
+
+def _workers_table(found: CostView) -> str:
+    titles = ("TENANT", found.by.upper(), "WORKER HOURS", "COST")
+    rows = [
+        (one.tenant, one.key, f"{Decimal(one.hours):.2f}", f"{one.cost} {one.currency}")
+        for one in found.workers
+    ]
     return table(titles, rows)
+
+
+def _csv_rows(found: CostView) -> Iterator[dict[str, object]]:
+    """Yield calls, then workers: a row with hours is of workers."""
+    yield from (plain(item) for item in found.items)
+    for one in found.workers:
+        row = plain(one)
+        yield {"workerHours": row.pop("hours"), **row}
 
 
 def render_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:
@@ -90,6 +110,8 @@ async def _focus(client: GatewayClient, days: tuple[date, date], tenant: str | N
         day = days[0] + timedelta(days=number)
         found = await client.cost("model", (day, day + timedelta(days=1)), tenant)
         rows += focus_rows(day, found.items)
+        workers = await client.cost("pipeline", (day, day + timedelta(days=1)), tenant)
+        rows += worker_rows(day, workers.workers)
         unpriced += _unpriced(found.items)
     _tell_unpriced(unpriced)
     return render_csv(FOCUS_COLUMNS, rows)
@@ -114,7 +136,7 @@ async def _ask(
     if output is CostFormat.JSON:
         return render_value(plain(found), Format.JSON)
     if output is CostFormat.CSV:
-        return render_csv(COLUMNS, (plain(item) for item in found.items))
+        return render_csv(COLUMNS, _csv_rows(found))
     return render_table(found)
 
 

@@ -205,13 +205,28 @@ class CostItem(Message):
     currency: str | None = None
 
 
+class WorkerCost(Message):
+    """What the workers of one tenant or pipeline cost, by the tenant's `workerPrice`."""
+
+    tenant: str
+    key: str
+    hours: str
+    """How long workers were ready, all together; a decimal string."""
+    cost: str
+    currency: str
+
+
 class CostView(Message):
-    """What model calls cost in whole UTC days; `until` is the first that is not counted."""
+    """What model calls cost in whole UTC days; `until` is the first that is not counted.
+
+    With `by` tenant or pipeline, what workers cost stands beside it.
+    """
 
     by: CostBy
     since: date
     until: date
     items: list[CostItem]
+    workers: list[WorkerCost] = []
 
 
 class ProblemView(Message):

@@ -10,6 +10,27 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersRow:
+    """The ready workers of a pool at this moment."""
+
+    pipeline_uid: str
+    pool: str
+    ready: int
+    hourly: Decimal
+    """What one of them costs an hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerCostRecord:
+    """How long the workers of one key (a pipeline or tenant) were ready, and what they cost."""
+
+    key: str
+    currency: str
+    seconds: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class CostRecord:
     """What the calls of one key (a pipeline, step, model, run or tenant) used, in one currency.
 

@@ -6,16 +6,19 @@ import dataclasses
 from datetime import UTC, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
-from headrace_ledger.call import Verbs
-from headrace_ledger.costs import CostRecord
+from headrace_ledger.call import Verbs, columns
+from headrace_ledger.costs import CostRecord, WorkerCostRecord
 from headrace_ledger.edge import flaw
 from headrace_ledger.errors import InvalidItemError
 from headrace_ledger.records import CallRecord, KeyedLease
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import date
     from decimal import Decimal
     from uuid import UUID
+
+    from headrace_ledger.costs import WorkersRow
 
 
 class Models(Verbs):
@@ -49,6 +52,21 @@ class Models(Verbs):
         )
         rows = await self._caller.rows("month_costs", tenant, first, end)
         return {row["currency"]: row["cost"] for row in rows}
+
+    async def count_workers(
+        self, tenant: str, workers: Sequence[WorkersRow], currency: str
+    ) -> None:
+        """Add up the time of these pools' workers since they were last counted (90 s at most)."""
+        rows = columns(workers, "pipeline_uid", "pool", "ready", "hourly")
+        await self._caller.rows("count_workers", tenant, *rows, currency)
+
+    async def worker_costs(
+        self, tenant: str, since: date, until: date, by: str
+    ) -> list[WorkerCostRecord]:
+        """Sum what workers cost from one UTC day to before another, by pipeline or tenant."""
+        first, end = (datetime.combine(day, time(), UTC) for day in (since, until))
+        rows = await self._caller.rows("worker_costs", tenant, first, end, by)
+        return [WorkerCostRecord(*row) for row in rows]
 
     async def costs(self, tenant: str, since: date, until: date, by: str) -> list[CostRecord]:
         """Sum what calls cost from one UTC day to before another, by key and currency.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import asyncpg
 import pytest
 
 from gateway_provider import Provider, text
 from gateway_scene import Callers, Names, listening, scene
 from headrace_gateway.identity.caller import Caller
+from headrace_ledger.costs import WorkersRow
 
 
 @pytest.fixture
@@ -93,3 +97,25 @@ async def test_costs_are_refused_to(door, who, params, status):
 
 async def test_a_stranger_sees_nothing(door):
     assert (await ask(door, "stranger")).json()["items"] == []
+
+
+async def test_what_workers_cost_is_told_by_tenant_and_pipeline(door, ledger_server):
+    rows = [WorkersRow(door.pipeline.uid, "main", 2, Decimal("0.36"))]
+    admin = await asyncpg.connect(ledger_server.admin_url)
+    for _ in range(2):
+        await door.operator.count_workers(door.names.tenant, rows, "USD")
+        await admin.execute(
+            "UPDATE headrace.pools SET counted_at = counted_at - interval '50 s' WHERE tenant = $1",
+            door.names.tenant,
+        )
+    await admin.close()
+    for by, key in {
+        "tenant": door.names.tenant,
+        "pipeline": f"{door.names.namespace}/draft",
+    }.items():
+        [told] = (await ask(door, "own", by=by)).json()["workers"]
+        assert (told["key"], told["currency"]) == (key, "USD")
+        assert 0.027 < float(told["hours"]) < 0.05
+        assert float(told["cost"]) == pytest.approx(0.36 * float(told["hours"]), rel=0.01)
+    assert (await ask(door, "own", by="model")).json()["workers"] == []
+    assert (await ask(door, "stranger", by="tenant")).json()["workers"] == []

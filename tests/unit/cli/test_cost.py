@@ -111,8 +111,38 @@ def test_focus_has_a_row_a_day_with_all_that_the_specification_asks_for(headrace
             "acme",
         )
         assert (row["PricingQuantity"], row["PricingUnit"]) == ("15", "Tokens")
-    assert [asked.url.params["by"] for asked in gateway.asked] == ["model", "model"]
+    assert [asked.url.params["by"] for asked in gateway.asked] == ["model", "pipeline"] * 2
     assert "14 calls of models without a price" in done.stderr
+
+
+WORKERS = {
+    "tenant": "acme",
+    "key": "acme-research/research",
+    "hours": "1.5000",
+    "cost": "0.066000000",
+    "currency": "USD",
+}
+
+
+def test_what_workers_cost_stands_beside_what_calls_cost(headrace, gateway):
+    gateway.costs, gateway.workers = [item(key="ns/draft")], [WORKERS]
+    *_, titles, line = headrace("cost", "--by", "pipeline").stdout.splitlines()
+    assert titles.split() == ["TENANT", "PIPELINE", "WORKER", "HOURS", "COST"]
+    assert line.split() == ["acme", "acme-research/research", "1.50", "0.066000000", "USD"]
+    [calls, workers] = read(headrace("cost", "-o", "csv").stdout)
+    assert (calls["workerHours"], workers["workerHours"], workers["calls"]) == ("", "1.5000", "")
+    assert workers["cost"] == WORKERS["cost"]
+    assert json.loads(headrace("cost", "-o", "json").stdout)["workers"] == [WORKERS]
+
+
+def test_focus_has_a_row_for_the_workers_of_each_pipeline(headrace, gateway):
+    gateway.workers = [WORKERS]
+    days = ("--since", "2026-10-31", "--until", "2026-11-01")
+    [row] = read(headrace("cost", "-o", "focus", *days).stdout)
+    assert all(row[name] for name in MANDATORY - EMPTY)
+    assert (row["ServiceCategory"], row["BilledCost"]) == ("Compute", WORKERS["cost"])
+    assert (row["ConsumedQuantity"], row["ConsumedUnit"]) == ("1.5000", "Hours")
+    assert row["ServiceName"] == "workers of acme-research/research"
 
 
 WRONG = {

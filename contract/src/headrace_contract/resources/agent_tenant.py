@@ -18,7 +18,7 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
-from headrace_contract.resources.budgets import Budgets, BudgetUsages, Decimals
+from headrace_contract.resources.budgets import Budgets, BudgetUsages, Decimals, WorkerPrice
 from headrace_contract.resources.egress import EgressRule
 from headrace_contract.resources.isolation import Isolation
 from headrace_contract.resources.limits import (
@@ -87,6 +87,8 @@ class AgentTenantSpec(Spec):
     """How much the tenant may use or have at once, in all of its pipelines; no limit when empty."""
     budgets: Budgets = []
     """How much the tenant may spend in a time; no budget when empty."""
+    worker_price: WorkerPrice | None = None
+    """What its workers cost, for `headrace cost`; their time is not counted when absent."""
     max_priority: Priority = "High"
     """Highest priority of its runs: a submit that asks for more is refused; High by default."""
     stop_policy: StopPolicy = "None"

@@ -79,6 +79,17 @@ class Cost(Spec):
     """ISO 4217 code; calls without a price in it do not count. USD by default."""
 
 
+class WorkerPrice(Spec):
+    """What the nodes that a tenant's workers run on cost; a worker costs what it requests."""
+
+    cpu_hour: PositiveMoney
+    """One core for an hour, a decimal string."""
+    memory_gib_hour: Annotated[PositiveMoney, Field(alias="memoryGiBHour")]
+    """One GiB of memory for an hour, a decimal string."""
+    currency: Currency = "USD"
+    """ISO 4217 code; USD by default."""
+
+
 class BudgetUsage(Spec):
     """How a budget stands; written at most once per 5 s."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, get_args
 
-from headrace_contract.api import CostBy, CostItem, CostView
+from headrace_contract.api import CostBy, CostItem, CostView, WorkerCost
 from headrace_contract.days import span
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_gateway.edge.answers import model_answer
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from headrace_gateway.identity.caller import Caller
     from headrace_gateway.runs.access import Access
     from headrace_gateway.world import World
-    from headrace_ledger.costs import CostRecord
+    from headrace_ledger.costs import CostRecord, WorkerCostRecord
 
 DEFAULT_SINCE: Final = "7d"
+OF_WORKERS: Final = ("tenant", "pipeline")
+HOUR: Final = 3600
 
 
 class CostRoute:
@@ -44,12 +46,15 @@ class CostRoute:
         except ValueError as exc:
             message = f"{exc}."
             raise BadRequestError(message) from exc
-        items = [
-            _item(tenant, record)
-            for tenant in await self._tenants(caller, params.get("tenant"))
-            for record in await self._world.ledger.costs(tenant, since, until, by)
-        ]
-        return model_answer(CostView(by=by, since=since, until=until, items=items))
+        ledger = self._world.ledger
+        view = CostView(by=by, since=since, until=until, items=[])
+        for tenant in await self._tenants(caller, params.get("tenant")):
+            calls = await ledger.costs(tenant, since, until, by)
+            view.items.extend(_item(tenant, record) for record in calls)
+            if by in OF_WORKERS:
+                workers = await ledger.worker_costs(tenant, since, until, by)
+                view.workers.extend(_worker(tenant, record) for record in workers)
+        return model_answer(view)
 
     async def _tenants(self, caller: Caller, named: str | None) -> list[str]:
         """Return whose costs are told; somebody else's are as good as not there."""
@@ -84,5 +89,15 @@ def _item(tenant: str, record: CostRecord) -> CostItem:
         output_tokens=record.output_tokens,
         reasoning_tokens=record.reasoning_tokens,
         cost=None if record.cost is None else f"{record.cost:f}",
+        currency=record.currency,
+    )
+
+
+def _worker(tenant: str, record: WorkerCostRecord) -> WorkerCost:
+    return WorkerCost(
+        tenant=tenant,
+        key=record.key,
+        hours=f"{record.seconds / HOUR:.4f}",
+        cost=f"{record.cost:.9f}",
         currency=record.currency,
     )

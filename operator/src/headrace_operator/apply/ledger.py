@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_contract.reasons import Reason
 from headrace_contract.resources.agent_pipeline import Backlog
+from headrace_ledger.costs import WorkersRow
 from headrace_ledger.declared import ProviderRow, TenantRow
 from headrace_operator.apply.errors import ledger_errors
 from headrace_operator.apply.rows import limit_set, pipeline_row
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from headrace_ledger.client import Ledger
     from headrace_ledger.declared import PoolCounts
     from headrace_operator.model.identity import Identity
+    from headrace_operator.model.ready_workers import ReadyWorkers
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.plan.build import LedgerPlan
     from headrace_operator.plan.limits import LimitsPlan
@@ -128,6 +130,14 @@ class LedgerRows:
         """Sum what calls cost in the UTC month of a day until its end, by currency."""
         async with self._door() as ledger:
             return await ledger.month_costs(tenant, day)
+
+    async def count_workers(
+        self, tenant: str, workers: Sequence[ReadyWorkers], currency: str
+    ) -> None:
+        """Tell how many workers of some pools are ready, and what one costs an hour."""
+        rows = [WorkersRow(one.pipeline, one.pool, one.ready, one.hourly) for one in workers]
+        async with self._door() as ledger:
+            await ledger.count_workers(tenant, rows, currency)
 
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         """Hold a pipeline for good; say how many steps run and how many runs are unfinished."""

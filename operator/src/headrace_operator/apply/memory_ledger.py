@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headrace_operator.errors import ReconcileError
     from headrace_operator.model.counted import Counted
     from headrace_operator.model.identity import Identity
+    from headrace_operator.model.ready_workers import ReadyWorkers
     from headrace_operator.model.tenancy import Tenant
     from headrace_operator.model.usage import Cooldown
     from headrace_operator.plan.build import LedgerPlan
@@ -52,6 +53,8 @@ class MemoryLedger:
         """By tenant, owner and name of the limit."""
         self.costs: dict[str, dict[str, Decimal]] = {}
         """Of the month, by tenant and currency."""
+        self.workers: dict[str, tuple[tuple[ReadyWorkers, ...], str]] = {}
+        """As they were last told of, and the currency of their price, by tenant."""
         self.cooling: list[Cooldown] = []
         self.counted: dict[tuple[str, str], Counted] = {}
         self.remaining: dict[str, tuple[int, int]] = {}
@@ -95,6 +98,12 @@ class MemoryLedger:
     async def month_costs(self, tenant: str, day: date) -> dict[str, Decimal]:
         self._call(f"month_costs {day:%Y-%m}")
         return dict(self.costs.get(tenant, {}))
+
+    async def count_workers(
+        self, tenant: str, workers: Sequence[ReadyWorkers], currency: str
+    ) -> None:
+        self._call("count_workers")
+        self.workers[tenant] = (tuple(workers), currency)
 
     async def drain_pipeline(self, uid: str, tenant: str) -> tuple[int, int]:
         self._call("drain_pipeline")

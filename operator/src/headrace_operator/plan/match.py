@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from decimal import Decimal
 from typing import Any, Final
 
+from headrace_operator.model.quantity import amount
+
 _KEYS: Final = ("name", "uid", "mountPath", "containerPort")
-_QUANTITY: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
-_SCALE: Final = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{unit: Decimal(1000) ** power for power, unit in enumerate("kMGT", start=1)},
-    **{f"{unit}i": Decimal(1024) ** power for power, unit in enumerate("KMGT", start=1)},
-}
 
 
 def matches(wanted: object, observed: object) -> bool:
@@ -46,9 +39,5 @@ def _same_quantity(wanted: object, observed: object) -> bool:
     """Compare '1000m' and '1', which the API server takes for the same."""
     if not isinstance(wanted, str) or not isinstance(observed, str):
         return False
-    left, right = _QUANTITY.fullmatch(wanted), _QUANTITY.fullmatch(observed)
-    return left is not None and right is not None and _amount(left) == _amount(right)
-
-
-def _amount(quantity: re.Match[str]) -> Decimal:
-    return Decimal(quantity[1]) * _SCALE[quantity[2] or ""]
+    left = amount(wanted)
+    return left is not None and left == amount(observed)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from headrace_operator.metrics import Metrics
     from headrace_operator.model.counted import Counted
     from headrace_operator.model.identity import Identity
+    from headrace_operator.model.ready_workers import ReadyWorkers
     from headrace_operator.model.resource import Key, Resource
     from headrace_operator.model.spend import MonthSpend
     from headrace_operator.model.tenancy import Tenant
@@ -56,6 +57,9 @@ class Ledger(Rows, Protocol):
     async def usage(self, tenant: str) -> list[Usage]: ...
     async def cooldowns(self) -> list[Cooldown]: ...
     async def month_costs(self, tenant: str, day: date) -> Mapping[str, Decimal]: ...
+    async def count_workers(
+        self, tenant: str, workers: Sequence[ReadyWorkers], currency: str
+    ) -> None: ...
     async def draining(self, namespace: str, pipeline: str) -> set[str]: ...
     def forget(self, uid: str) -> None: ...
 
@@ -81,6 +85,8 @@ class Board:
     """Providers that nobody may call, by name (`measure`)."""
     spends: dict[Key, tuple[MonthSpend, ...]] = field(default_factory=dict)
     """What the month costs each tenant (`look_at_costs`)."""
+    workers: dict[Key, set[tuple[str, str]]] = field(default_factory=dict)
+    """Pools of a tenant that had ready workers when they were last counted (`count_workers`)."""
     judged: dict[str, tuple[int, tuple[Problem, ...]]] = field(default_factory=dict)
     """Problems of a spec by UID, and the generation that they were found in."""
     judging: asyncio.Lock = field(default_factory=asyncio.Lock)

@@ -12,7 +12,7 @@ import kopf
 from headrace_operator.errors import GoneError, ReconcileError
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.resync import compare_cluster, compare_rows, prime
-from headrace_operator.reconcile.spend import look_at_costs
+from headrace_operator.reconcile.spend import count_workers, look_at_costs
 from headrace_operator.watch.framework import framework
 from headrace_operator.watch.keeper import LOOK_EVERY, overlooked
 from headrace_operator.watch.login import register_login
@@ -37,6 +37,7 @@ class Rhythm:
     keda: float
     concurrency: int
     costs: float = 60.0
+    workers: float = 15.0
     namespaces: tuple[str, ...] = ()
 
 
@@ -122,6 +123,7 @@ def _forever(health: Health, rhythm: Rhythm, start: Start) -> list[Coroutine[Non
         (rhythm.counts, loops.count),
         (rhythm.keda, loops.look_for_keda),
         (rhythm.costs, look_at_costs),
+        (rhythm.workers, count_workers),
     )
     return [
         learn_of_ledger(),
