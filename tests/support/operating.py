@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-RHYTHM = Rhythm(resync=300.0, counts=0.2, keda=0.3, concurrency=8)
+RHYTHM = Rhythm(resync=300.0, counts=0.2, keda=0.3, concurrency=8, workers=0.2)
 GROUP = "/apis/headrace.dev/v1alpha1"
 PATIENCE = 20.0
 
