@@ -7,6 +7,7 @@ from typing import Any
 import crd_budgets
 import crd_cohorts
 import crd_keys
+import crd_learnt
 import crd_leased
 import crd_overrides
 from crd_cases import ALL, Case, provider, tenant
@@ -70,5 +71,6 @@ EVERY = (
     *crd_keys.CASES,
     *crd_leased.CASES,
     *crd_budgets.CASES,
+    *crd_learnt.CASES,
     *CASES,
 )

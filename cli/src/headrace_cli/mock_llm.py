@@ -27,6 +27,7 @@ from headrace_cli.mock import text
 from headrace_cli.mock.answer import Answer, Pace, compose, prompt_of
 from headrace_cli.mock.faults import Fault, FaultBook, FaultSyntaxError, from_mapping
 from headrace_cli.mock.journal import Call, Journal
+from headrace_cli.mock.rates import Rates
 from headrace_cli.mock.streams import CutResponse, frames
 from headrace_cli.printing import note
 
@@ -43,6 +44,8 @@ class MockModel:
     clock: Callable[[], float] = time.time
     faults: FaultBook = field(default_factory=FaultBook)
     journal: Journal = field(default_factory=Journal)
+    rates: Rates | None = None
+    """When set, each answer says how many requests are left, and too many are refused."""
 
     async def chat(self, request: Request) -> Response:
         """Answer one chat completion."""
@@ -56,6 +59,18 @@ class MockModel:
         except FaultSyntaxError as exc:
             return _error(400, str(exc))
         call = self.journal.add(self._call(request, body, prompt, fault))
+        if self.rates is None:
+            return await self._said(call, body, fault)
+        found = self.rates.take(str(body["model"]).partition("!")[0], self.clock())
+        if found.refused:
+            call.status, call.finished = 429, True
+            response: Response = _error(429, "too many requests", found.seconds)
+        else:
+            response = await self._said(call, body, fault)
+        response.headers.update(found.headers)
+        return response
+
+    async def _said(self, call: Call, body: dict[str, Any], fault: Fault | None) -> Response:
         if fault is not None and fault.status is not None:
             call.status, call.finished = fault.status, True
             return _error(fault.status, "a fault on demand", fault.retry_after)
@@ -192,11 +207,15 @@ def command(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     latency: Annotated[float, typer.Option(help="Seconds to the first token.")] = 0.05,
     pace: Annotated[float, typer.Option(help="Tokens a second, after the first.")] = 300.0,
+    rpm: Annotated[
+        int | None,
+        typer.Option(min=1, help="Requests a minute of each model, said in `x-ratelimit-*`."),
+    ] = None,
 ) -> None:
     """Serve an OpenAI-compatible model that costs nothing and fails on demand.
 
     Example: headrace mock-llm --port 8000 --pace 50
     """
     note(f"mock model at http://{host}:{port}/v1")
-    app = build_mock(MockModel(pace=Pace(latency, pace)))
+    app = build_mock(MockModel(Pace(latency, pace), rates=Rates(rpm) if rpm else None))
     uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)

@@ -69,6 +69,7 @@ class Reason(StrEnum):
     PRICES_KNOWN = "PricesKnown"
     PRICES_MISSING = "PricesMissing"
     RATE_LIMITED = "RateLimited"
+    PROVIDER_EXHAUSTED = "ProviderExhausted"
     CIRCUIT_OPEN = "CircuitOpen"
 
 
@@ -135,5 +136,6 @@ MEANING: Final[dict[Reason, str]] = {
     Reason.PRICES_KNOWN: "Every model of the provider has a price.",
     Reason.PRICES_MISSING: "Some models have no price; the message names them.",
     Reason.RATE_LIMITED: "The provider answered 429 and is left alone for as long as it said.",
+    Reason.PROVIDER_EXHAUSTED: "By its own figures nothing is left of a model; see `limitsFrom`.",
     Reason.CIRCUIT_OPEN: "The provider failed again and again; see `circuitBreaker`.",
 }

@@ -14,6 +14,7 @@ class LimitReason(StrEnum):
     WAITING_FOR_CONCURRENCY = "WaitingForConcurrency"
     WAITING_FOR_BUDGET = "WaitingForBudget"
     COOLING_DOWN = "CoolingDown"
+    PROVIDER_EXHAUSTED = "ProviderExhausted"
     CIRCUIT_OPEN = "CircuitOpen"
     PROVIDER_HELD = "ProviderHeld"
     LIMIT_TOO_SMALL = "LimitTooSmall"
@@ -28,6 +29,8 @@ MEANING: Final[dict[LimitReason, str]] = {
     LimitReason.WAITING_FOR_CONCURRENCY: "Too many calls are under way; the step is parked.",
     LimitReason.WAITING_FOR_BUDGET: "A budget is used up for now; the step is parked.",
     LimitReason.COOLING_DOWN: "The provider asked everybody for a pause; the step is parked.",
+    LimitReason.PROVIDER_EXHAUSTED: "By its own figures the provider has nothing left for now "
+    "(`limitsFrom: ResponseHeaders`); the step is parked.",
     LimitReason.CIRCUIT_OPEN: "The provider fails and is left alone; the step is parked.",
     LimitReason.PROVIDER_HELD: "The provider is held by its `stopPolicy`; the step is parked.",
     LimitReason.LIMIT_TOO_SMALL: "The call may use more than a whole limit; the step fails.",

@@ -1,4 +1,4 @@
-"""Providers that nobody may call for a while: they asked for a pause, or they fail."""
+"""Providers that nobody may call for a while: they asked for it, have nothing left, or fail."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 CIRCUIT_OPEN: Final = "CircuitOpen"
 """The reason of a cool-down that failures brought about."""
+PROVIDER_EXHAUSTED: Final = "ProviderExhausted"
+"""The reason of a cool-down of a model of which its provider says that nothing is left."""
+
+
+def of_model(provider: str, model: str) -> str:
+    """Name one model of a provider where a whole provider may be named."""
+    return f"{provider}/{model}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +26,7 @@ class Cooldown:
     """A provider that nobody may call, until when (by the ledger's clock) and why."""
 
     provider: str
+    """Its name, or `provider/model` where only that model is meant."""
     until: datetime
     reason: str
 
@@ -27,7 +35,7 @@ class Cooldowns(Verbs):
     """The verbs of cool-downs; each is in force for every gateway at its next call."""
 
     async def cool_down(self, provider: str, seconds: float, reason: str) -> None:
-        """Let nobody call a provider for a while; the longest pause stands."""
+        """Let nobody call a provider, or a model of it, for a while; the longest pause stands."""
         await self._caller.rows("cool_down", provider, seconds, reason)
 
     async def open_circuit(self, provider: str, seconds: float, most_seconds: float) -> None:

@@ -15,7 +15,7 @@ from headrace_ledger.reservations import Reserved, ReserveOutcome
 from headrace_ledger.usages import Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from uuid import UUID
 
     from headrace_ledger.declared import LimitSet
@@ -40,6 +40,15 @@ class Limits(Verbs):
                 raise InvalidItemError(reason)
         rows = columns(limits.limits, *_LIMIT)
         await self._caller.rows("put_limits", limits.tenant, limits.owner, limits.digest, *rows)
+
+    async def learn_limits(self, provider: str, model: str, most: Mapping[str, int]) -> None:
+        """Take what a provider says it allows a minute of a model, by resource.
+
+        It is a limit of all tenants until nobody has said so for a quarter of an hour.
+        """
+        await self._caller.rows(
+            "learn_limits", provider, model, list(most.keys()), list(most.values())
+        )
 
     async def limits_of(self, tenant: str) -> list[Limit]:
         """Return every limit that calls of a tenant may meet, the providers' included."""

@@ -35,6 +35,7 @@ DEFINERS: Final = frozenset(
         "audit",
         "borrowable",
         "counts",
+        "learn_limits",
         "lease_of_key",
         "month_costs",
         "pipeline",

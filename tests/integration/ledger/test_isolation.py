@@ -95,7 +95,14 @@ async def test_there_is_no_view_and_no_rule_through_which_to_look(admin):
     assert [*views, *rules, *triggers] == []
 
 
-GATEWAYS = {"api_key_by_prefix", "lease_of_key", "shares", "sweep", "workers_limited"}
+GATEWAYS = {
+    "api_key_by_prefix",
+    "learn_limits",
+    "lease_of_key",
+    "shares",
+    "sweep",
+    "workers_limited",
+}
 OPERATORS = {"month_costs", "pipeline_uids"}
 
 

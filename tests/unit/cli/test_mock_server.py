@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from headrace_cli.mock.answer import Pace
+from headrace_cli.mock.rates import Rates
 from headrace_cli.mock_llm import MockModel, build_mock
 
 CHAT = "/v1/chat/completions"
@@ -53,6 +54,18 @@ async def test_429_names_the_time_to_come_back(http):
     answer = await http.post(CHAT, json=body() | {"model": "mock-small!429;retry-after=2"})
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "2")
     assert answer.json()["error"]["type"] == "rate_limit_error"
+
+
+async def test_requests_that_are_left_are_said_and_too_many_refused(model, http):
+    model.rates = Rates(2)
+    said = [await http.post(CHAT, json=body(stream=stream)) for stream in (False, True, False)]
+    assert [one.status_code for one in said] == [200, 200, 429]
+    left = [one.headers["x-ratelimit-remaining-requests"] for one in said]
+    assert (left, said[0].headers["x-ratelimit-reset-requests"]) == (["1", "0", "0"], "60000ms")
+    other = await http.post(CHAT, json=body() | {"model": "mock-large"})
+    assert other.headers["x-ratelimit-remaining-requests"] == "1"
+    model.clock = lambda: 1060.0
+    assert (await http.post(CHAT, json=body())).status_code == 200
 
 
 async def test_a_header_asks_for_a_fault_too(http):

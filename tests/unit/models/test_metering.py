@@ -134,3 +134,12 @@ def test_an_unbounded_answer_is_bounded_where_a_limit_counts_it():
     ask = read_ask({"model": "fast", "messages": []})
     assert "max_tokens" not in json.loads(upstream_body(ask, "small-1"))
     assert json.loads(upstream_body(ask, "small-1", 64))["max_tokens"] == 64
+
+
+def test_a_call_larger_than_a_learnt_limit_asks_for_all_of_it():
+    learnt = rule(owner="learnt/house", providers=["house"], models=["small-1"])
+    large = replace(CALL, usage=Usage(1000, 20))
+    assert [draw.amount for draw in draws([learnt, rule()], large)] == [100, 1020]
+    assert learnt.named == "limit that 'house' says it has of 'small-1' (tokens)"
+    assert learnt.owner == "provider"
+    assert not concerns(learnt, replace(CALL, model="x"))

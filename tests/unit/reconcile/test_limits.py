@@ -12,7 +12,7 @@ from headrace_contract.resources.agent_pipeline import Backlog
 from headrace_operator.apply.memory_ledger import Spent
 from headrace_operator.errors import LedgerUnavailableError
 from headrace_operator.model.counted import Cap, Counted
-from headrace_operator.model.usage import Cooldown
+from headrace_operator.model.usage import Cooldown, Usage
 from headrace_operator.reconcile import loops
 from headrace_operator.reconcile.gather import gather_pipeline
 from headrace_operator.reconcile.spend import look_at_costs
@@ -164,6 +164,43 @@ async def test_a_cooldown_comes_and_goes_in_the_status_of_its_provider():
     await one.settle()
     assert "CoolingDown" not in {each["type"] for each in one.status(PROVIDER)["conditions"]}
     assert "cooldownUntil" not in one.status(PROVIDER)
+
+
+async def test_what_a_provider_says_of_its_limits_stands_beside_what_is_declared():
+    one = await limited()
+    one.applies(make.provider(limits=[TPM], limitsFrom="ResponseHeaders"))
+    learnt = usage_of(owner=f"learnt/{PROVIDER.name}", name="requests/small-1", used=30)
+    one.ledger.learnt = [learnt, usage_of(owner="learnt/other")]
+    await counted(one)
+    status = one.status(PROVIDER)
+    told = [(row["name"], row["limitsFrom"], row["used"]) for row in status["limits"]]
+    assert told == [("tpm", "Static", 0), ("requests/small-1", "ResponseHeaders", 30)]
+    assert status["nearest"] == "requests 1m 50 %"
+    assert one.conditions(PROVIDER)["LimitsEnforced"] == ("True", "LimitsEnforced")
+    one.ledger.learnt = []
+    await counted(one)
+    assert [row["name"] for row in one.status(PROVIDER)["limits"]] == ["tpm"]
+
+
+async def test_of_pauses_that_of_the_whole_provider_is_told():
+    one = await limited()
+    name = PROVIDER.name
+    later = make.NOW.replace(year=make.NOW.year + 1)
+    one.ledger.cooling = [
+        Cooldown(name, make.NOW, "RateLimited"),
+        Cooldown(f"{name}/small-1", later, "ProviderExhausted"),
+    ]
+    await counted(one)
+    assert one.conditions(PROVIDER)["CoolingDown"] == ("True", "RateLimited")
+    del one.ledger.cooling[0]
+    await counted(one)
+    assert one.conditions(PROVIDER)["CoolingDown"] == ("True", "ProviderExhausted")
+
+
+def usage_of(**changes):
+    told = {"resource": "requests", "window": "1m", "capacity": 60, "used": 0, "reserved": 0}
+    told |= {"name": "a", "shadowed": 0, "waiting": 0, "resets_at": None, "digest": ""}
+    return Usage(**{**told, **changes})
 
 
 async def test_what_the_month_costs_is_told_when_it_is_news():

@@ -24,6 +24,7 @@ def told(status, kind):
 
 COOLS = {
     "429": ("RateLimited", []),
+    "nothing is left": ("ProviderExhausted", []),
     "fails": ("CircuitOpen", [("Warning", "CircuitOpen")]),
 }
 

@@ -22,6 +22,7 @@ Resource = Literal[
     "tokens", "inputTokens", "outputTokens", "requests", "llmCalls", "runs", "workers"
 ]
 Window = Literal["1s", "1m", "1h", "1d", "CalendarDay", "CalendarMonth", "None"]
+LimitsFrom = Literal["Static", "ResponseHeaders"]
 OnExceed = Literal["Park", "Reject"]
 Mode = Literal["Enforce", "Shadow"]
 TimeZone = Annotated[
@@ -186,6 +187,15 @@ class LimitUsage(Spec):
     """When the window begins anew, or something is available again; absent if nothing was used."""
 
 
+class ProviderLimitUsage(LimitUsage):
+    """How a limit of a provider stands; written at most once per 5 s."""
+
+    name: Annotated[str, StringConstraints(max_length=253)]
+    """Name of the limit; 'resource/model' for one that the provider says."""
+    limits_from: LimitsFrom = "Static"
+    """'ResponseHeaders' for a limit that the provider says with its answers."""
+
+
 class TenantLimitUsage(LimitUsage):
     """How a limit of a tenant stands; written at most once per 5 s."""
 
@@ -204,8 +214,10 @@ Limits = Annotated[
 TenantLimits = Annotated[
     list[TenantLimit], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
 ]
-LimitUsages = Annotated[
-    list[LimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))
+# What is declared, and of each of 64 models what is said of four resources.
+ProviderLimitUsages = Annotated[
+    list[ProviderLimitUsage],
+    Field(max_length=MOST_LIMITS + 64 * 4, json_schema_extra=listed_by("name")),
 ]
 TenantLimitUsages = Annotated[
     list[TenantLimitUsage], Field(max_length=MOST_LIMITS, json_schema_extra=listed_by("name"))

@@ -21,7 +21,13 @@ from headrace_contract.resources.base import (
     rule,
     rules,
 )
-from headrace_contract.resources.limits import Instant, Limits, LimitUsages, Nearest
+from headrace_contract.resources.limits import (
+    Instant,
+    Limits,
+    LimitsFrom,
+    Nearest,
+    ProviderLimitUsages,
+)
 
 
 class SecretKeyRef(Spec):
@@ -141,6 +147,11 @@ class ModelProviderSpec(Spec):
     """Tenants that may use the provider; all when empty."""
     limits: Limits = []
     """How much all tenants together may use in a time; no limit when empty."""
+    limits_from: LimitsFrom = "Static"
+    """'Static', the default: only 'limits' count. 'ResponseHeaders': also what the provider says
+    with its answers in 'x-ratelimit-*' or 'anthropic-ratelimit-*': how much it allows a minute of a
+    model is a limit as well, and a model of which nothing is left is not called until it says.
+    """
     circuit_breaker: CircuitBreaker | None = None
     """Leaves a provider alone that fails; when absent, every call is tried."""
     stop_policy: StopPolicy = "None"
@@ -156,9 +167,10 @@ class ModelProviderStatus(Status):
 
     pipelines: Annotated[int, Field(ge=0)] = 0
     """Pipelines that refer to the provider."""
-    limits: LimitUsages = []
-    """How each limit stands, over all tenants."""
+    limits: ProviderLimitUsages = []
+    """How each limit stands, over all tenants; those that the provider says come last."""
     cooldown_until: Instant | None = None
-    """Until when nobody calls it; the condition 'CoolingDown' says why. Absent otherwise."""
+    """Until when nobody calls it, or the model that the condition 'CoolingDown' names; absent
+    otherwise."""
     nearest: Nearest = ""
     """The limit of which most is used, for people: 'tokens 1m 92 %'."""

@@ -14,6 +14,7 @@ from headrace_gateway.models import openai_compatible as dialect
 from headrace_gateway.models.ask import upstream_body
 from headrace_gateway.models.breaker import Breaker
 from headrace_gateway.models.keeping import SILENT, Ended
+from headrace_gateway.models.learning import Learning
 from headrace_gateway.models.limited import LimitFailure
 from headrace_gateway.models.openai_compatible import ProviderFailure, Usage
 from headrace_gateway.models.ports import (
@@ -78,6 +79,7 @@ class Caller:
         self._reserving = reserving
         self._keeping = keeping
         self._breaker = Breaker(world.ledger, world.metrics)
+        self._learning = Learning(world.ledger, reserving, world.clock)
 
     async def open(self, call: Call, targets: list[Target]) -> Opened:
         """Return the first target that answers; a limit outweighs every other failure."""
@@ -170,6 +172,7 @@ class Caller:
                 answer = await call.live.within(
                     first_byte, stack.enter_async_context(self._world.upstream.post(request))
                 )
+                await self._learning.heard(target, answer.headers, held.wish.input_tokens)
                 if not dialect.is_answer(answer.status):
                     body = await call.live.within(deadline, _some(answer))
                     raise dialect.failure(

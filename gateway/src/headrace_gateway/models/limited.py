@@ -8,14 +8,16 @@ from headrace_contract.failures import ErrorClass
 from headrace_contract.waits import LimitReason
 from headrace_gateway.models.openai_compatible import ProviderFailure
 from headrace_gateway.models.refusals import LimitError
-from headrace_ledger.cooldowns import CIRCUIT_OPEN
+from headrace_ledger.cooldowns import CIRCUIT_OPEN, PROVIDER_EXHAUSTED
 from headrace_ledger.reservations import ReserveOutcome
 
 if TYPE_CHECKING:
     from headrace_gateway.models.metering import Rules
+    from headrace_gateway.models.targets import Target
     from headrace_ledger.declared import Limit
     from headrace_ledger.reservations import Reserved
 
+SMALLER_SECONDS: Final = 1.0
 WAITS: Final = {
     "tokens": LimitReason.WAITING_FOR_TOKENS,
     "inputTokens": LimitReason.WAITING_FOR_TOKENS,
@@ -55,19 +57,22 @@ def overdrawn(rule: Rules, amount: int, seconds: float) -> LimitFailure:
     return LimitFailure(LimitReason.WAITING_FOR_BUDGET, text, seconds, rule.limit, amount)
 
 
-def cooling(provider: str, reason: str, seconds: float) -> LimitFailure:
-    """Say that nobody calls a provider for a while."""
+def cooling(target: Target, reason: str, seconds: float) -> LimitFailure:
+    """Say that nobody calls a provider, or its model, for a while."""
     if reason == CIRCUIT_OPEN:
-        text = f"Provider '{provider}' fails and is left alone for a while."
+        text = f"Provider '{target.provider}' fails and is left alone for a while."
         return LimitFailure(LimitReason.CIRCUIT_OPEN, text, seconds)
-    text = f"Provider '{provider}' asked for a pause."
+    if reason == PROVIDER_EXHAUSTED:
+        text = f"Provider '{target.provider}' says that nothing is left of '{target.model}' now."
+        return LimitFailure(LimitReason.PROVIDER_EXHAUSTED, text, seconds)
+    text = f"Provider '{target.provider}' asked for a pause."
     return LimitFailure(LimitReason.COOLING_DOWN, text, seconds)
 
 
 def refused(said: Reserved, rule: Rules) -> LimitFailure:
     """Say which limit stands in the way; raise LimitError where waiting is no use."""
     limit = rule.limit
-    if said.outcome is ReserveOutcome.TOO_LARGE:
+    if said.outcome is ReserveOutcome.TOO_LARGE and not rule.learnt:
         asked, whole = rule.told(said.amount or 0), rule.told(limit.capacity)
         text = f"The call may use {asked}, the whole {rule.named} is {whole}."
         raise LimitError(text, LimitReason.LIMIT_TOO_SMALL)
@@ -84,4 +89,6 @@ def refused(said: Reserved, rule: Rules) -> LimitFailure:
     if limit.window == "None":
         reason = LimitReason.WAITING_FOR_CONCURRENCY
     text = f"The {rule.named} is reached."
-    return LimitFailure(reason, text, said.seconds, limit, said.amount)
+    # A learnt limit has become smaller at this very moment: the call asks again for all of it.
+    seconds = said.seconds or SMALLER_SECONDS
+    return LimitFailure(reason, text, seconds, limit, said.amount)

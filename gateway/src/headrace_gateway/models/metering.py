@@ -58,6 +58,8 @@ class Rules:
     drains: bool
     """Whether calls under way end once it has no room for them."""
     saving: Saving | None = None
+    learnt: bool = False
+    """Whether the provider said it with its answers, and nobody declared it."""
 
     @classmethod
     def of(cls, limit: Limit) -> Rules:
@@ -76,12 +78,21 @@ class Rules:
             leased=said.get("accuracy") == "Leased",
             drains=said.get("onExceed") == "HoldAndDrain",
             saving=Saving(said["degradeAt"], said["degradeTo"]) if "degradeTo" in said else None,
+            learnt=kind == "learnt",
         )
+
+    @property
+    def owner(self) -> str:
+        """Say whose limit it is: a tenant's, a provider's or a pipeline's."""
+        return "provider" if self.learnt else self.limit.owner.split("/")[0]
 
     @property
     def named(self) -> str:
         """Name the limit or budget as its owner declared it."""
-        owner = self.limit.owner.split("/")[0]
+        owner = self.owner
+        if self.learnt:
+            (provider,), (model,) = self.providers, self.models
+            return f"limit that '{provider}' says it has of '{model}' ({self.limit.resource})"
         if self.limit.name.startswith(OF_BUDGET):
             return f"budget '{self.limit.name.removeprefix(OF_BUDGET)}' of {owner}"
         return f"limit '{self.limit.name}' of {owner} ({self.limit.resource})"
@@ -150,7 +161,7 @@ def draws(rules: Iterable[Rules], wanted: Wanted) -> tuple[Draw, ...]:
             rule.limit.tenant,
             rule.limit.id,
             rule.limit.resource,
-            amount(rule.limit.resource, wanted),
+            asked(rule, wanted),
             wanted.run if rule.limit.window == "Run" else NO_SUBJECT,
         )
         for rule in rules
@@ -168,6 +179,16 @@ def concerns(rule: Rules, wanted: Wanted) -> bool:
         and (not rule.classes or wanted.model_class in rule.classes)
         and (rule.limit.resource != "cost" or rule.currency == wanted.currency)
     )
+
+
+def asked(rule: Rules, wanted: Wanted) -> int:
+    """Return what a call takes of a limit.
+
+    A call larger than a limit that was learnt waits for all of it: only the provider can know that
+    it is too large.
+    """
+    whole = amount(rule.limit.resource, wanted)
+    return min(whole, rule.limit.capacity) if rule.learnt else whole
 
 
 def amount(resource: str, wanted: Wanted) -> int:

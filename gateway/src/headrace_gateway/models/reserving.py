@@ -15,6 +15,7 @@ from headrace_gateway.models.leased import Leased
 from headrace_gateway.models.limited import cooling, held_back, refused
 from headrace_gateway.models.metering import Rules, Whose, concerns, draws, wanted
 from headrace_gateway.pools import Kept
+from headrace_ledger.cooldowns import of_model
 from headrace_ledger.errors import LedgerError
 from headrace_ledger.reservations import Reserve, Reserved, ReserveOutcome, Settlement
 
@@ -103,8 +104,8 @@ class Reserving:
             return held, None
         rule = by_id.get(said.limit_id or 0)
         if said.outcome is ReserveOutcome.COOLING or rule is None:
-            why = await self._cooldown(target.provider)
-            return held, cooling(target.provider, why.reason if why else "", said.seconds)
+            why = await self._cooldown(target.provider, target.model)
+            return held, cooling(target, why.reason if why else "", said.seconds)
         return held, refused(said, rule)
 
     async def _take(self, held: Held) -> Reserved | None:
@@ -122,14 +123,14 @@ class Reserving:
         if held.wish.draws:
             said = await self._patience.until_there(lambda: self._world.ledger.reserve(held.wish))
         else:
-            said = await self._open(held.wish.provider)
+            said = await self._open(held.wish)
         if said.outcome is not ReserveOutcome.RESERVED:
             self._put_back(held.leased)
         return said
 
-    async def _open(self, provider: str) -> Reserved:
+    async def _open(self, wish: Reserve) -> Reserved:
         """Look whether a provider cools, as was known a second ago at the latest."""
-        found = await self._cooldown(provider)
+        found = await self._cooldown(wish.provider, wish.model)
         if found is None:
             return Reserved(ReserveOutcome.RESERVED)
         left = (found.until - self._world.clock.now()).total_seconds()
@@ -171,10 +172,12 @@ class Reserving:
             await asyncio.wait([held.written])
         await self._world.ledger.settle(done)
 
-    async def cool(self, provider: str, seconds: float) -> None:
-        """Keep everybody from a provider that asked for a pause."""
+    async def cool(
+        self, provider: str, seconds: float, reason: str = ErrorClass.RATE_LIMITED.value
+    ) -> None:
+        """Keep everybody from a provider that asked for a pause, or from a model of it."""
         with suppress(LedgerError):  # whoever calls next is told by the provider itself
-            await self._world.ledger.cool_down(provider, seconds, ErrorClass.RATE_LIMITED.value)
+            await self._world.ledger.cool_down(provider, seconds, reason)
         self.look_again()
 
     def look_again(self) -> None:
@@ -190,7 +193,10 @@ class Reserving:
         meant = wanted(whose, target, tokens, ask.size, most)
         drawn = draws((rule for rule in rules if not rule.leased), meant)
         leased = tuple(rule for rule in rules if rule.leased and concerns(rule, meant))
-        counts_output = any(draw.resource in COUNTS_OUTPUT for draw in drawn)
+        counts_output = any(
+            rule.limit.resource in COUNTS_OUTPUT and not rule.learnt and concerns(rule, meant)
+            for rule in rules
+        )
         wish = Reserve(
             tenant=lease.tenant,
             id=uuid7(self._world.clock.now(), self._world.chance),
@@ -210,9 +216,9 @@ class Reserving:
         most_output = output if counts_output and not ask.most_output else None
         return Held(wish, meant, ask.size, most_output, leased)
 
-    async def _cooldown(self, provider: str) -> Cooldown | None:
+    async def _cooldown(self, provider: str, model: str) -> Cooldown | None:
         found = await self._patience.until_there(lambda: self._cooling.get(None)) or {}
-        return found.get(provider)
+        return found.get(provider) or found.get(of_model(provider, model))
 
     async def _cooldowns(self, _: None) -> dict[str, Cooldown]:
         return {one.provider: one for one in await self._world.ledger.cooldowns()}

@@ -36,6 +36,8 @@ class Target:
     breaker: CircuitBreaker | None = None
     held: bool = False
     """No call is made to it: a fallback is asked, or the step is parked."""
+    learns: bool = False
+    """What it says of its own limits counts."""
     price_version: str | None = None
     """Where the price comes from; None without a price."""
 
@@ -82,6 +84,7 @@ class Targets:
             first_byte_seconds=parse_duration(spec.timeouts.first_byte).total_seconds(),
             total_seconds=parse_duration(spec.timeouts.total).total_seconds(),
             breaker=spec.circuit_breaker,
+            learns=spec.limits_from == "ResponseHeaders",
             held=spec.stop_policy != "None",
             price_version=spec.price_version(model.name) if model.price else None,
         )

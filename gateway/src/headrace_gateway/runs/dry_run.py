@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from headrace_contract.api import DryRun, DryRunKey, DryRunLimit
 from headrace_contract.names import PLATFORM_TENANT
 from headrace_gateway.errors import BadRequestError
-from headrace_gateway.models.metering import Rules, Whose, amount, concerns, expected
+from headrace_gateway.models.metering import Rules, Whose, asked, concerns, expected
 from headrace_gateway.models.refusals import ModelError
 from headrace_gateway.models.targets import Targets
 from headrace_gateway.runs.keys import keys_json
@@ -104,9 +104,7 @@ def met(
     found = []
     for rule in rules:
         limit = rule.limit
-        largest = max(
-            (amount(limit.resource, call) for call in every if concerns(rule, call)), default=None
-        )
+        largest = max((asked(rule, call) for call in every if concerns(rule, call)), default=None)
         if largest is None:
             continue
         one = standing.get((limit.tenant, limit.owner, limit.name))
@@ -115,7 +113,7 @@ def met(
         found.append(
             DryRunLimit(
                 name=limit.name,
-                of=limit.owner.split("/")[0],
+                of=rule.owner,
                 resource=limit.resource,
                 window=limit.window,
                 available=left,

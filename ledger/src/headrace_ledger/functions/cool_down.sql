@@ -1,4 +1,5 @@
--- A provider asked for a pause: nobody reserves a call to it until then. The longest pause stands.
+-- A provider asked for a pause, or one of its models (`provider/model`) has nothing left: nobody reserves a call to it until
+-- then. The longest pause stands.
 CREATE OR REPLACE FUNCTION headrace.cool_down(p_provider text, p_seconds float8, p_reason text) RETURNS void
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 BEGIN

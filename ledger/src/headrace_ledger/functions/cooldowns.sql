@@ -1,4 +1,4 @@
--- The providers that nobody may call at this moment, until when and why.
+-- The providers and models (`provider/model`) that nobody may call at this moment, until when and why.
 CREATE OR REPLACE FUNCTION headrace.cooldowns() RETURNS TABLE (provider text, until timestamptz, reason text)
 LANGUAGE plpgsql SET search_path = headrace, pg_temp AS $$
 #variable_conflict use_column

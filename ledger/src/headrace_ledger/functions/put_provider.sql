@@ -6,8 +6,9 @@ BEGIN
   ON CONFLICT (tenant, name) DO UPDATE
   SET uid = excluded.uid, spec = excluded.spec, digest = excluded.digest, updated_at = now()
   WHERE (providers.uid, providers.digest) IS DISTINCT FROM (excluded.uid, excluded.digest);
-  IF FOUND THEN -- another endpoint or key: what the one before asked for says nothing about it
-    DELETE FROM cooldowns c WHERE c.tenant = '_platform' AND c.provider = p_name;
+  IF FOUND THEN -- another endpoint or key: what the one before asked for or said of its limits says nothing about it
+    DELETE FROM cooldowns c WHERE c.tenant = '_platform' AND split_part(c.provider, '/', 1) = p_name;
+    PERFORM forget_learnt(p_name);
   END IF;
 END
 $$;

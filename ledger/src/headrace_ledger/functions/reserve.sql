@@ -61,7 +61,8 @@ BEGIN
       SELECT coalesce(array_agg(c.provider), '{}'), coalesce(array_agg(c.until), '{}'),
              EXISTS (SELECT FROM contenders x WHERE x.tenant = '_platform' AND x.limit_id = ANY (p_b_limit))
       INTO v_cool_of, v_cool_until, v_contended
-      FROM cooldowns c WHERE c.tenant = '_platform' AND c.provider = ANY (p_provider) AND c.until > now();
+      FROM cooldowns c WHERE c.tenant = '_platform' AND c.until > now()
+        AND c.provider = ANY (p_provider || ARRAY(SELECT x.p || '/' || x.m FROM unnest(p_provider, p_model) AS x (p, m)));
       IF v_contended AND NOT EXISTS (SELECT FROM unnest(p_b_tenant, p_b_subject) AS x (tenant, subject)
                                      WHERE x.tenant = '_platform' AND x.subject <> '00000000-0000-0000-0000-000000000000') THEN
         RETURN QUERY -- the same again, with what each tenant uses of contended limits counted apart
@@ -147,7 +148,7 @@ BEGIN
     amount := NULL;
     seconds := 0;
     shadowed := '{}';
-    j := array_position(v_cool_of, p_provider[k]);
+    j := coalesce(array_position(v_cool_of, p_provider[k]), array_position(v_cool_of, p_provider[k] || '/' || p_model[k]));
     IF p_id[k] = ANY (v_had) THEN -- asked again: its answer was lost
       NULL;
     ELSIF j IS NOT NULL THEN

@@ -55,6 +55,8 @@ class MemoryLedger:
         """Of the month, by tenant and currency."""
         self.workers: dict[str, tuple[tuple[ReadyWorkers, ...], str]] = {}
         """As they were last told of, and the currency of their price, by tenant."""
+        self.learnt: list[Usage] = []
+        """How limits of providers stand that gateways have learnt."""
         self.cooling: list[Cooldown] = []
         self.counted: dict[tuple[str, str], Counted] = {}
         self.remaining: dict[str, tuple[int, int]] = {}
@@ -89,7 +91,7 @@ class MemoryLedger:
             for (whose, _), plan in self.limit_sets.items()
             if whose == tenant
             for usage in self._usages(plan)
-        ]
+        ] + (self.learnt if tenant == PLATFORM_TENANT else [])
 
     async def cooldowns(self) -> list[Cooldown]:
         self._call("cooldowns")

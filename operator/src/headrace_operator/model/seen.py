@@ -70,4 +70,6 @@ class ProviderSeen:
     pipelines: int = 0
     usages: tuple[Usage, ...] | None = None
     """How its limits stand; None while nobody could ask."""
+    learnt: tuple[Usage, ...] = ()
+    """How those limits stand that it says itself."""
     cooldown: Cooldown | None = None

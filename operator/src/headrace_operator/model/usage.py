@@ -52,11 +52,21 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Cooldown:
-    """A provider that nobody may call, until when and why."""
+    """A provider that nobody may call, or a model of it, until when and why."""
 
-    provider: str
+    subject: str
+    """The provider's name, or `provider/model`."""
     until: datetime
     reason: str
+
+    @property
+    def provider(self) -> str:
+        return self.subject.partition("/")[0]
+
+    @property
+    def model(self) -> str:
+        """Name the model that is meant alone; empty for all of the provider's."""
+        return self.subject.partition("/")[2]
 
 
 def digest_of(usages: Iterable[Usage]) -> str:

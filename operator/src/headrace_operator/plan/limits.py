@@ -95,6 +95,11 @@ def provider_owner(name: str) -> str:
     return f"provider/{name}"
 
 
+def learnt_owner(name: str) -> str:
+    """Name whose the limits are that a provider says itself; only gateways write them."""
+    return f"learnt/{name}"
+
+
 def pipeline_owner(uid: str) -> str:
     return f"pipeline/{uid}"
 

@@ -118,6 +118,7 @@ def gather_provider(key: Key, world: World) -> ProviderSeen | None:
         problems=problems,
         pipelines=count,
         usages=world.board.usages.get(key),
+        learnt=world.board.learnt.get(key, ()),
         cooldown=world.board.cooldowns.get(key.name),
     )
 

@@ -81,8 +81,10 @@ class Board:
     """None until they could be counted once."""
     usages: dict[Key, tuple[Usage, ...]] = field(default_factory=dict)
     """How the limits of a tenant or provider last stood, where they declare any (`measure`)."""
+    learnt: dict[Key, tuple[Usage, ...]] = field(default_factory=dict)
+    """How the limits that a provider says itself last stood, where it does (`measure`)."""
     cooldowns: dict[str, Cooldown] = field(default_factory=dict)
-    """Providers that nobody may call, by name (`measure`)."""
+    """Providers that nobody may call, by name, or of which a model may not be (`measure`)."""
     spends: dict[Key, tuple[MonthSpend, ...]] = field(default_factory=dict)
     """What the month costs each tenant (`look_at_costs`)."""
     workers: dict[Key, set[tuple[str, str]]] = field(default_factory=dict)

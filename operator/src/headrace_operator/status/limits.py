@@ -83,6 +83,12 @@ def limit_usages(usages: Iterable[Usage]) -> list[dict[str, Any]]:
     ]
 
 
+def provider_usages(declared: Iterable[Usage], learnt: Iterable[Usage]) -> list[dict[str, Any]]:
+    """List how each limit of a provider stands, those that it says itself last."""
+    said = [{**one, "limitsFrom": "ResponseHeaders"} for one in limit_usages(learnt)]
+    return [*({**one, "limitsFrom": "Static"} for one in limit_usages(declared)), *said]
+
+
 def budget_usages(usages: Iterable[Usage], budgets: Iterable[Budget]) -> list[dict[str, Any]]:
     """List how each budget stands, in decimal strings."""
     return [

@@ -35,7 +35,7 @@ _TOLD: Final = (
     ConditionType.WITHIN_BUDGET,
     ConditionType.COOLING_DOWN,
 )
-_EVERYDAY: Final = Reason.RATE_LIMITED.value
+_EVERYDAY: Final = frozenset({Reason.RATE_LIMITED.value, Reason.PROVIDER_EXHAUSTED.value})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def notes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Note, ...]:
 
 def _is_news(then: Mapping[str, Any] | None, now: Mapping[str, Any]) -> bool:
     """Say whether it was otherwise before; that all is well from the start is no news."""
-    if now["reason"] == _EVERYDAY:
+    if now["reason"] in _EVERYDAY:
         return False
     if now["reason"] == _WARNED:  # each percent is told, with the words that name it
         return then is None or bool(then["message"] != now["message"])

@@ -81,7 +81,14 @@ def assess_provider(
     usages = _usages(seen, plan)
     enforced = limits.limits_enforced(plan, usages, failure)
     verdicts = [accepted, enforced, ready, *progress(ready, permanent=permanent)]
-    standing = _standing(seen.status, usages, [])
+    standing: dict[str, Any] = (
+        _kept(seen.status)
+        if usages is None
+        else {
+            "limits": limits.provider_usages(usages, seen.learnt),
+            "nearest": limits.nearest((*usages, *seen.learnt)),
+        }
+    )
     standing.pop("budgets", None)  # a provider has none
     if offered is not None:
         verdicts.append(_prices(offered))
@@ -113,7 +120,7 @@ def _standing(
 ) -> dict[str, Any]:
     """Tell how limits and budgets stand; while nobody could ask, that stays as it was told."""
     if usages is None:
-        return {name: status[name] for name in _STANDING if name in status}
+        return _kept(status)
     return {
         "limits": limits.limit_usages(usages),
         "budgets": limits.budget_usages(usages, budgets),
@@ -121,11 +128,21 @@ def _standing(
     }
 
 
+def _kept(status: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: status[name] for name in _STANDING if name in status}
+
+
 def _cooling(cooldown: Cooldown) -> Verdict:
     kind = ConditionType.COOLING_DOWN
     if cooldown.reason == Reason.CIRCUIT_OPEN:
         message = "It failed too often in a row; nobody calls it until `status.cooldownUntil`."
         return Verdict(kind, "True", Reason.CIRCUIT_OPEN, message)
+    if cooldown.reason == Reason.PROVIDER_EXHAUSTED:
+        message = (
+            f"By its own figures nothing is left of '{cooldown.model}', which nobody calls until "
+            "`status.cooldownUntil`."
+        )
+        return Verdict(kind, "True", Reason.PROVIDER_EXHAUSTED, message)
     message = "It answered 429; nobody calls it until `status.cooldownUntil`."
     return Verdict(kind, "True", Reason.RATE_LIMITED, message)
 
