@@ -57,9 +57,18 @@ async def test_what_was_not_looked_at_is_not_made_up(house, admin):
     await ago(house, admin, 91)
     await counts(house, row, 3)
     assert await costs(house) == []
-    await ago(house, admin, 60)
+
+
+async def test_the_last_workers_are_counted_until_somebody_sees_that_they_are_gone(house, admin):
+    row = await house.pipeline()
+    await counts(house, row, 3)
+    await ago(house, admin, 10)
     await counts(house, row, 0)
-    assert await costs(house) == []  # nobody was there any more
+    [found] = await costs(house)
+    assert 30 <= found.seconds < 40
+    await ago(house, admin, 10)
+    await counts(house, row, 5)
+    assert await costs(house) == [found]  # since when these are there is not known
 
 
 async def test_two_who_count_at_once_add_nothing_twice(house, admin):

@@ -10,7 +10,9 @@ CREATE TABLE headrace.worker_time (
   cost      numeric NOT NULL,
   PRIMARY KEY (tenant, day, namespace, pipeline, pool, currency)
 );
-ALTER TABLE headrace.pools ADD COLUMN counted_at timestamptz; -- when its workers were last counted
+ALTER TABLE headrace.pools
+  ADD COLUMN counted_at timestamptz, -- when its ready workers were last counted
+  ADD COLUMN counted integer NOT NULL DEFAULT 0; -- and how many there were
 ALTER TABLE headrace.worker_time ENABLE ROW LEVEL SECURITY;
 ALTER TABLE headrace.worker_time FORCE ROW LEVEL SECURITY;
 CREATE POLICY own_tenant ON headrace.worker_time

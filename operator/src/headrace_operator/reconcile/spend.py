@@ -28,7 +28,7 @@ async def look_at_costs(world: World) -> None:
 async def count_workers(world: World) -> None:
     """Tell the ledger of the ready workers of every tenant that prices them.
 
-    A pool without any is told of once more, so that the next worker's time begins with it.
+    A pool that has none any more is told of once, for the time of its last ones.
     """
     everybody = tenants(world)
     for tenant in everybody:

@@ -37,7 +37,7 @@ class Rhythm:
     keda: float
     concurrency: int
     costs: float = 60.0
-    workers: float = 15.0
+    workers: float = 5.0
     namespaces: tuple[str, ...] = ()
 
 
