@@ -73,9 +73,13 @@ class Keeping:
             price_version=target.price_version,
             estimated=usage.estimated,
         )
-        # It is paid, so it is kept, whether or not the caller still waits for it.
-        kept = await self._patience.surely(lambda: self._world.ledger.record_call(record))
-        if money is not None:
-            self._world.metrics.cost.labels(target.provider, currency).inc(float(money))
-        await self._reserving.settle(held, usage, money, calls=1)
+        # It is paid, so it is kept and settled, whether or not the caller still waits for it.
+        return await self._patience.surely(lambda: self._recorded(held, record, usage))
+
+    async def _recorded(self, held: Held, record: CallRecord, usage: Usage) -> bool:
+        kept = await self._world.ledger.record_call(record)
+        if record.cost is not None:
+            metric = self._world.metrics.cost.labels(record.provider, record.currency)
+            metric.inc(float(record.cost))
+        await self._reserving.settle(held, usage, record.cost, calls=1)
         return kept
