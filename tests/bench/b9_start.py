@@ -25,7 +25,7 @@ from processes import Process, free_port, listens, started
 ROOT: Final = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests" / "support"))
 
-from cluster import uid_of  # noqa: E402 -- beside this file
+from cluster import uid_of  # noqa: E402 -- the path above leads to it
 from devcluster import places  # noqa: E402 -- `peers` leads to it
 from gateway_rows import row  # noqa: E402 -- the path above leads to it
 from headrace_contract.compiled import (  # noqa: E402 -- see above
