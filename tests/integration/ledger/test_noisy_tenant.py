@@ -1,4 +1,4 @@
-"""One tenant of 100,000 runs costs another nothing: no verb of its touches more than before."""
+"""One tenant of 100,000 runs costs another nothing: no verb touches more, and no turn is missed."""
 
 from __future__ import annotations
 
@@ -74,6 +74,7 @@ async def quiet_turn(house, row, pool, draw, pages):
     assert (done.outcome, lease.run) == ("Done", item.id)
     await pages.of("run", ledger.run(house.tenant, item.id))
     await pages.of("usage", ledger.usage(house.tenant))
+    await pages.of("scale signal", ledger.counts([pool]))
 
 
 async def turns(house, row, pool, draw, lone, admin):
@@ -120,3 +121,44 @@ async def test_a_tenant_of_100_000_runs_makes_no_verb_of_another_touch_more(
     for verb, pages in before.items():
         print(f"pages that {verb} touches: {pages:g} beside {FEW} runs, {after[verb]:g} of {MANY}")
         assert after[verb] <= 1.5 * pages + 10, verb  # indexes grow by a level
+
+
+ROOM = 100
+PARK = """
+WITH parked AS (
+  UPDATE headrace.tasks SET state = 'parked', park_limit = $2, park_amount = 1
+  WHERE tenant = $1 AND state = 'ready' RETURNING pool
+), counted AS (SELECT pool, count(*) AS n FROM parked GROUP BY pool)
+UPDATE headrace.pool_counts c SET ready = c.ready - d.n, parked = c.parked + d.n
+FROM counted d WHERE c.tenant = $1 AND c.pool = d.pool AND c.shard = 0
+"""
+
+
+async def test_a_tenant_with_one_step_is_claimed_and_let_go_beside_a_backlog(
+    house, admin, operator
+):
+    shared = LimitRow("rpm", "requests", "1d", ROOM)
+    await operator.put_limits(make.limits("_platform", shared, owner="provider/p"))
+    [limit] = await house.gateway.limits_of(house.tenant)
+    other = type(house)(make.fresh("noisy"), house.gateway, house.operator)
+    await operator.put_tenant(make.tenant(other.tenant))
+    crowd, row = await other.pipeline(), await house.pipeline()
+    await queue(other, crowd, limit.id, FEW)
+    run = await house.submit(row)
+
+    theirs, mine = await other.pool(crowd), await house.pool(row)
+    wishes = [make.wish(other.tenant, theirs, 10, worker=f"noisy-{n}") for n in range(9)]
+    wishes.append(make.wish(house.tenant, mine, worker="quiet"))
+    claimed = await house.gateway.claim(wishes)
+    assert [len(leases) for leases in claimed] == [10] * 9 + [1]
+    [lease] = claimed[-1]
+    assert lease.run == run.id
+
+    await admin.execute(PARK, other.tenant, limit.id)
+    await house.gateway.park(make.mark(lease, 600, limit_id=limit.id, amount=1))
+    await house.gateway.fail([make.failure(lease)])
+    assert await house.states(run) == {"only": "parked"}
+    await house.gateway.sweep()
+    assert await house.states(run) == {"only": "ready"}
+    [counts] = await house.gateway.counts([theirs])
+    assert 0 < counts.let_go < ROOM
