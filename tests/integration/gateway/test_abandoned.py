@@ -1,4 +1,4 @@
-"""A caller that goes while its answer is being recorded leaves nothing reserved."""
+"""A caller that goes leaves nothing reserved, and nothing is bought for it."""
 
 from __future__ import annotations
 
@@ -39,12 +39,36 @@ async def test_a_call_is_settled_although_its_caller_went_while_it_was_recorded(
         await until(lambda: len(door.app.world.calls) == 0)
         gone.set()
 
-        async def places():
-            [usage] = await door.ledger.usage(door.names.tenant)
-            return usage.used, usage.reserved
-
-        await until(lambda: _is(places, (0, 0)))
+        await until(lambda: used(door, (0, 0)))
 
 
-async def _is(ask, wanted):
-    return await ask() == wanted
+async def test_a_call_whose_caller_went_while_it_was_reserved_is_not_made(
+    ledger_server, monkeypatch
+):
+    async with calling(ledger_server, stream(*FRAMES)) as (door, provider, key):
+        row = LimitRow("rpm", "requests", "1h", 5)
+        await door.operator.put_limits(LimitSet(door.names.tenant, "tenant", "digest", (row,)))
+        reserve, begun, gone = door.ledger.reserve, asyncio.Event(), asyncio.Event()
+
+        async def slowly(wish):
+            said = await reserve(wish)
+            begun.set()
+            await gone.wait()
+            return said
+
+        monkeypatch.setattr(door.ledger, "reserve", slowly)
+        asking = asyncio.create_task(door.chat(key))
+        await begun.wait()
+        [[live]] = door.app.world.calls._by_task.values()
+        asking.cancel()
+        await until(lambda: live._cut is not None)
+        gone.set()
+        await until(lambda: used(door, (0, 0)))
+        await until(lambda: len(door.app.world.calls) == 0)
+        assert provider.asked == []
+
+
+async def used(door, wanted):
+    """Say whether this is what is used and reserved of the only limit."""
+    [usage] = await door.ledger.usage(door.names.tenant)
+    return (usage.used, usage.reserved) == wanted

@@ -23,6 +23,7 @@ from headrace_gateway.models.ports import (
     UpstreamTimeoutError,
     UpstreamUnreachableError,
 )
+from headrace_gateway.models.watch import NeverMadeError
 from headrace_ledger.errors import LedgerError
 
 if TYPE_CHECKING:
@@ -167,6 +168,7 @@ class Caller:
             body=upstream_body(call.ask, target.model, held.most_output),
             connect_seconds=target.connect_seconds,
         )
+        call.live.before_it_is_made()
         async with AsyncExitStack() as stack:
             try:
                 answer = await call.live.within(
@@ -216,7 +218,7 @@ def unanswered(exc: BaseException, held: Held) -> tuple[Usage, int]:
 
     A provider that refuses takes nothing; one that was left waiting has read the request.
     """
-    if isinstance(exc.__cause__, NEVER_CALLED):
+    if isinstance(exc, NeverMadeError) or isinstance(exc.__cause__, NEVER_CALLED):
         return Usage(), 0
     if isinstance(exc, ProviderFailure) and exc.error_class is not ErrorClass.TIMEOUT:
         return Usage(), 1

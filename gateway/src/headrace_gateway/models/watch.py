@@ -29,6 +29,10 @@ class CutError(Exception):
         self.outcome = outcome
 
 
+class NeverMadeError(CutError):
+    """It was ended before anything was sent."""
+
+
 class Live:
     """One call under way. Every wait for the provider goes through `within`, so it can be cut."""
 
@@ -53,6 +57,11 @@ class Live:
         self._cut = outcome
         if self._scope is not None:
             self._scope.reschedule(asyncio.get_running_loop().time())
+
+    def before_it_is_made(self) -> None:
+        """Raise NeverMadeError where it has been cut: what `within` begins it also sends."""
+        if self._cut is not None:
+            raise NeverMadeError(self._cut)
 
     async def within(self, deadline: float, wait: Awaitable[T]) -> T:
         """Await until the loop's time `deadline`; raise TimeoutError then, CutError when cut."""
