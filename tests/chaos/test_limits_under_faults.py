@@ -91,6 +91,7 @@ async def test_no_run_is_lost_none_paid_twice_and_no_limit_exceeded_under_kill_9
             failed = await connection.fetch(FAILED)
         calls = calls_of(stack.journal)
         recoveries = stack.postgres.said().count("automatic recovery in progress")
+    seen["faults"] = [f"{fault.name} {fault.began:.1f}" for fault in faults.fired]
     tell(load.journal, calls, seen, failed, {limit: used[limit.id] for limit in limits})
 
     # The faults were real, and the limits in the way.
