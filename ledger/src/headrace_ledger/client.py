@@ -11,6 +11,7 @@ import asyncpg
 from headrace_ledger.call import Caller
 from headrace_ledger.cooldowns import Cooldowns
 from headrace_ledger.counts import Counts
+from headrace_ledger.deliveries import Deliveries
 from headrace_ledger.errors import (
     LedgerUnavailableError,
     SchemaTooOldError,
@@ -49,7 +50,7 @@ class _Connection(asyncpg.Connection):
         return ""  # saves a round trip per call
 
 
-class Ledger(Runs, Tasks, Models, Limits, Cooldowns, Counts, Keys, Rows, Sweep):
+class Ledger(Runs, Tasks, Models, Limits, Cooldowns, Counts, Keys, Rows, Sweep, Deliveries):
     """Every verb of the ledger; see the modules that it is composed of."""
 
     def __init__(self, caller: Caller, url: str, settings: dict[str, str]) -> None:

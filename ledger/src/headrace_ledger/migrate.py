@@ -34,6 +34,7 @@ DEFINERS: Final = frozenset(
         "api_key_by_prefix",
         "audit",
         "borrowable",
+        "claim_deliveries",
         "counts",
         "learn_limits",
         "lease_of_key",

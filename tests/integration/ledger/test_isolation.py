@@ -97,6 +97,7 @@ async def test_there_is_no_view_and_no_rule_through_which_to_look(admin):
 
 GATEWAYS = {
     "api_key_by_prefix",
+    "claim_deliveries",
     "learn_limits",
     "lease_of_key",
     "shares",

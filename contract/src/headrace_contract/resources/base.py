@@ -31,6 +31,7 @@ ModelClass = Annotated[
 ]
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Cidr = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F:.]{2,45}/[0-9]{1,3}$", max_length=49)]
+SecretKey = Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 # A JSON Schema of the user's, kept as it was written.

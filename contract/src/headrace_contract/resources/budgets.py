@@ -11,6 +11,7 @@ from headrace_contract.resources.base import (
     DnsLabel,
     ModelClass,
     Money,
+    SecretKey,
     Spec,
     as_set,
     listed_by,
@@ -35,6 +36,30 @@ _DEGRADES_AT = rule(
     "self.onSoft != 'DegradeClass' || (size(self.softPercents) > 0 && self.mode == 'Enforce')",
     "`softPercents` must be given with `onSoft: DegradeClass`, and `mode` must be 'Enforce'",
 )
+
+
+class SigningKeyRef(Spec):
+    """A key of a Secret in headrace's own namespace."""
+
+    name: DnsLabel
+    """Name of the Secret."""
+    key: SecretKey = "signingKey"
+    """Key within the Secret; 'signingKey' by default. 24 bytes or more, as base64 after 'whsec_',
+    or any text."""
+
+
+class Webhook(Spec):
+    """Who is told, by one signed POST each, what a budget has come to."""
+
+    url: Annotated[
+        str,
+        StringConstraints(
+            pattern=r"^https://[^\s/?#@\\]+(/[^\s?#\\]*)?(\?[^\s#\\]*)?$", max_length=1024
+        ),
+    ]
+    """Where to: https, at port 443 or 8443, and a public address, unless the chart allows more."""
+    secret_ref: SigningKeyRef
+    """The key that signs; read by the gateway alone, each time that it tells something."""
 
 
 class Budget(Spec):
@@ -68,6 +93,8 @@ class Budget(Spec):
     """
     mode: Mode = "Enforce"
     """'Shadow' counts what would have been stopped and stops nothing; 'Enforce' by default."""
+    webhook: Webhook | None = None
+    """Told of each of `softPercents`, and of the amount, once in a window; nobody when absent."""
 
 
 class Cost(Spec):

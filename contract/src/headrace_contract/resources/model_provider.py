@@ -13,6 +13,7 @@ from headrace_contract.resources.base import (
     ModelName,
     Money,
     PositiveDuration,
+    SecretKey,
     Spec,
     Status,
     StopPolicy,
@@ -35,7 +36,7 @@ class SecretKeyRef(Spec):
 
     name: DnsLabel
     """Name of the Secret."""
-    key: Annotated[str, StringConstraints(pattern=r"^[-._a-zA-Z0-9]+$", max_length=253)] = "apiKey"
+    key: SecretKey = "apiKey"
     """Key within the Secret; 'apiKey' by default."""
 
 

@@ -8,6 +8,7 @@ BEGIN
   IF FOUND THEN
     DELETE FROM limit_sets s WHERE s.tenant = p_tenant;
     DELETE FROM buckets b WHERE b.tenant = p_tenant;
+    DELETE FROM deliveries d WHERE d.tenant = p_tenant;
     PERFORM set_config('headrace.tenant', '_platform', true);
     DELETE FROM buckets b WHERE b.tenant = '_platform' AND b.subject = share_subject(p_tenant);
     DELETE FROM contenders c WHERE c.tenant = '_platform' AND c.contender = p_tenant;

@@ -149,6 +149,7 @@ BEGIN
     PERFORM set_config('headrace.tenant', w.tenant, true);
     DELETE FROM pipelines l WHERE l.tenant = w.tenant AND l.id = w.id;
   END LOOP;
+  PERFORM tell_budgets();
   PERFORM expire_learnt();
   PERFORM keep_contenders();
   pools := ARRAY(SELECT DISTINCT x FROM unnest(pools) AS x ORDER BY x);

@@ -148,6 +148,11 @@ def _budget(budget: Budget) -> LimitPlan:
     more: dict[str, Any] = {"currency": budget.currency}
     if budget.degrade_to is not None:
         more |= {"degradeAt": min(budget.soft_percents), "degradeTo": budget.degrade_to}
+    if budget.webhook is not None:
+        more |= {
+            "softPercents": sorted(budget.soft_percents),
+            "webhook": budget.webhook.model_dump(mode="json"),
+        }
     return LimitPlan(
         name=OF_BUDGET + budget.name,
         resource=COST,

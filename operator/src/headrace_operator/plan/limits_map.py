@@ -43,7 +43,8 @@ def _sourced(tenant: Tenant, field: str, rows: Iterable[Spec]) -> list[dict[str,
     kind = tenant.identity.resource.kind
     return [
         {
-            **row.model_dump(mode="json", exclude_none=True),
+            # The address of a webhook may hold a secret of its own.
+            **row.model_dump(mode="json", exclude_none=True, exclude={"webhook"}),
             "source": f"{kind}/{tenant.name} spec.{field}[{index}]",
         }
         for index, row in enumerate(rows)

@@ -10,20 +10,13 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from headrace_contract.addresses import METADATA
+from headrace_contract.addresses import METADATA, meanings, plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
+    from headrace_contract.addresses import Address
     from headrace_contract.compiled import CompiledEgress
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-
-_NAT64: Final = (
-    ipaddress.IPv6Network("64:ff9b::/96"),
-    ipaddress.IPv6Network("64:ff9b:1::/48"),
-)
-_COMPATIBLE: Final = ipaddress.IPv6Network("::/96")
 
 
 class EgressRefusedError(Exception):
@@ -45,12 +38,12 @@ class Egress:
             self._refuse_forbidden(host, address)
         for address in found:
             if self._opened(host, port, address):
-                return str(_plain(address))
+                return str(plain(address))
         message = f"No egress rule of the pipeline opens '{host}' at port {port}."
         raise EgressRefusedError(message)
 
     def _refuse_forbidden(self, host: str, address: Address) -> None:
-        for meant in _meanings(address):
+        for meant in meanings(address):
             if self.allow_loopback and meant.is_loopback:
                 continue
             word = _forbidden(meant) or self._of_a_node(meant)
@@ -74,31 +67,7 @@ def _within(rule: CompiledEgress, host: str, address: Address) -> bool:
         return name.endswith(f".{rule.namespace}.svc")
     if rule.cidr is None:
         return False
-    return _plain(address) in ipaddress.ip_network(rule.cidr, strict=False)
-
-
-def _plain(address: Address) -> Address:
-    """Return the address as a packet would carry it."""
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
-
-
-def _meanings(address: Address) -> Iterator[Address]:
-    """Yield the address and every IPv4 address that is hidden in it."""
-    yield address
-    if isinstance(address, ipaddress.IPv4Address):
-        return
-    if address.ipv4_mapped:
-        yield address.ipv4_mapped
-    if address.sixtofour:
-        yield address.sixtofour
-    if address.teredo:
-        yield from address.teredo
-    low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if any(address in network for network in _NAT64) or (
-        address in _COMPATIBLE and int(address) > 1
-    ):
-        yield low
+    return plain(address) in ipaddress.ip_network(rule.cidr, strict=False)
 
 
 def _forbidden(address: Address) -> str | None:
