@@ -251,6 +251,7 @@ async def scene(ledger_server: Any, providers: list[str], **how: Any) -> AsyncIt
                 upstream=upstream,
                 clock=Clock(now=now),
                 options=how.get("options") or Options(),
+                sender=how.get("sender"),
             )
         )
         async with (

@@ -29,6 +29,8 @@ from headrace_gateway.models.aiohttp_upstream import AiohttpUpstream
 from headrace_gateway.pools import PoolBook
 from headrace_gateway.serving import Ports, serve
 from headrace_gateway.settings import Settings
+from headrace_gateway.webhooks.aiohttp_sender import AiohttpSender
+from headrace_gateway.webhooks.destinations import Destinations
 from headrace_ledger.client import Ledger
 from headrace_ledger.errors import LedgerError
 
@@ -132,6 +134,9 @@ async def compose(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> 
     upstream = AiohttpUpstream()
     stack.push_async_callback(api.close)
     stack.push_async_callback(upstream.close)
+    destinations = Destinations(settings.webhook_cidrs, settings.webhook_ports, settings.node_cidrs)
+    sender = AiohttpSender(destinations, settings.webhook_ca)
+    stack.callback(sender.close)
     pools = PoolBook(ledger, clock)
     keys = ClusterKeys(api, clock.monotonic, settings.token_issuer)
     tokens = ServiceAccountIdentity(keys, api, ledger, pools, clock)
@@ -152,6 +157,7 @@ async def compose(settings: Settings, ledger: Ledger, stack: AsyncExitStack) -> 
             chance=os.urandom,
             pools=pools,
             key_use=key_use,
+            sender=sender,
         )
     )
 

@@ -33,6 +33,7 @@ from headrace_gateway.runs.routes import run_routes
 from headrace_gateway.scaler import Scaler
 from headrace_gateway.sweeper import Sweeper
 from headrace_gateway.wake import Wakes
+from headrace_gateway.webhooks.deliverer import Deliverer
 from headrace_gateway.work.routes import WorkRoutes
 from headrace_gateway.world import World
 
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from headrace_gateway.identity.caller import Identity
     from headrace_gateway.identity.key_use import KeyUse
     from headrace_gateway.models.ports import SecretReader, Upstream
+    from headrace_gateway.webhooks.deliverer import Sender
     from headrace_ledger.client import Ledger
 
 
@@ -63,6 +65,8 @@ class Gateway:
     options: Options = field(default_factory=Options)
     pools: PoolBook | None = None
     key_use: KeyUse | None = None
+    sender: Sender | None = None
+    """The way to webhooks; without one they are told nothing."""
 
 
 class App:
@@ -91,6 +95,7 @@ class App:
         counts = Counts(gateway.ledger, gateway.clock, options.counts_seconds)
         self.scaler = Scaler(self.world, counts, Feeding(self.world))
         self._key_use = gateway.key_use
+        self._sender = gateway.sender
         self.health = Health(self.world, counts)
         self.routes = [
             *run_routes(self.world),
@@ -109,6 +114,10 @@ class App:
         """Answer what waits and end the streams of events; model streams go on."""
         self.world.wakes.stop()
         self.scaler.stop()
+
+    def _deliverer(self, sender: Sender) -> Deliverer:
+        world = self.world
+        return Deliverer(world.ledger, world.secrets, sender, world.clock, world.metrics)
 
     @asynccontextmanager
     async def _lifespan(self, _: object) -> AsyncIterator[None]:
@@ -131,6 +140,8 @@ class App:
         ]
         if self._key_use is not None:
             works.append(self._key_use.run())
+        if self._sender is not None:
+            works.append(self._deliverer(self._sender).run(world.options.webhook_seconds))
         tasks = [asyncio.ensure_future(work) for work in works]
         try:
             yield

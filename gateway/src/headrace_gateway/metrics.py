@@ -69,6 +69,12 @@ class Metrics:
         self.sweeps = Counter(
             "headrace_swept_tasks", "Tasks that the sweep moved.", ["what"], registry=registry
         )
+        self.webhooks = Counter(
+            "headrace_webhook_tries",
+            "Tries to tell a webhook of a budget, by outcome; 'Delivered' is a success.",
+            ["outcome"],
+            registry=registry,
+        )
         self.tasks = Gauge(
             "headrace_tasks",
             "Tasks by pool and state, as the ledger counts them.",

@@ -30,3 +30,4 @@ class Options:
     sweep_seconds: float = 1.0
     sweep_gap_seconds: float = 5.0
     counts_seconds: float = 0.5
+    webhook_seconds: float = 2.0

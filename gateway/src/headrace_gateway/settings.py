@@ -13,13 +13,16 @@ from pydantic import (  # noqa: TC002 -- read when the class is made
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from headrace_contract.addresses import Network  # noqa: TC001 -- as above
 from headrace_contract.names import (
     PORT_CLIENTS,
     PORT_METRICS,
     PORT_SCALER,
     SYSTEM_NAMESPACE,
 )
+from headrace_contract.resources.base import Port  # noqa: TC001 -- as above
 from headrace_gateway.identity.issuers import TrustedIssuer  # noqa: TC001 -- as above
+from headrace_gateway.webhooks.destinations import PORTS
 
 
 class Settings(BaseSettings):
@@ -40,6 +43,14 @@ class Settings(BaseSettings):
     """The cluster's issuer; its discovery document says it when this is not set."""
     oidc_issuers: Json[tuple[TrustedIssuer, ...]] = Field((), validate_default=False)
     """Who else may sign tokens: a JSON list, as `gateway.oidc` of the chart says it."""
+    node_cidrs: Json[tuple[Network, ...]] = Field((), validate_default=False)
+    """Ranges of the nodes' addresses, a JSON list: no webhook goes there."""
+    webhook_cidrs: Json[tuple[Network, ...]] = Field((), validate_default=False)
+    """Ranges that webhooks may go to beside public addresses, a JSON list."""
+    webhook_ports: Json[frozenset[Port]] = Field(PORTS, validate_default=False)
+    """Ports that webhooks may go to, a JSON list."""
+    webhook_ca: str = ""
+    """Certificates, in PEM, that sign those of webhooks beside the usual ones."""
     grace_seconds: float = 290.0
     """How long model streams may go on after SIGTERM: the pod's grace less ten seconds."""
     linger_seconds: float = 3.0

@@ -1,0 +1,210 @@
+"""The whole way of a budget's webhook: the ledger's rows, a gateway, and a real https server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from ipaddress import ip_network
+
+import asyncpg
+import pytest
+from pydantic import SecretStr
+from structlog.testing import capture_logs
+
+import ledger_rows as make
+from certificates import Authority
+from gateway_scene import scene, until
+from headrace_gateway.identity.cluster import StaticSecrets
+from headrace_gateway.options import Options
+from headrace_gateway.webhooks.aiohttp_sender import AiohttpSender
+from headrace_gateway.webhooks.destinations import Destinations
+from headrace_ledger.declared import LimitRow
+from headrace_ledger.reservations import Draw
+from webhook_receiver import receiving
+
+pytestmark = pytest.mark.postgres
+
+FAST = Options(sweep_seconds=0.05, webhook_seconds=0.05)
+UNIT = 10**9
+KEY = b"thirty-two bytes of the receiver"
+SECRET = "whsec_" + base64.b64encode(KEY).decode()
+LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("webhooks"))
+
+
+@asynccontextmanager
+async def telling(ledger_server, authority, *statuses, secret=SECRET, cidrs=LOOPBACK, **answer):
+    """A tenant with a budget of 100 USD, half of it spent, and who is told so."""
+    async with receiving(authority.server("receiver"), *statuses, **answer) as receiver:
+        allowed = Destinations(cidrs=cidrs, ports=frozenset({receiver.port}))
+        sender = AiohttpSender(allowed, authority.pair.certificate.read_text())
+        secrets = StaticSecrets({("acme-hook", "signingKey"): SecretStr(secret)})
+        try:
+            async with scene(
+                ledger_server, [], options=FAST, secrets=secrets, sender=sender
+            ) as door:
+                await declare(door, receiver.url)
+                yield door, receiver
+        finally:
+            sender.close()
+
+
+async def declare(door, url):
+    spec = {
+        "currency": "USD",
+        "softPercents": [50],
+        "webhook": {"url": url, "secret_ref": {"name": "acme-hook", "key": "signingKey"}},
+    }
+    said = json.dumps(spec, separators=(",", ":"))
+    row = LimitRow("budget.month", "cost", "CalendarMonth", 100 * UNIT, spec=said)
+    await door.operator.put_limits(make.limits(door.names.tenant, row))
+
+
+async def spend(door, units):
+    [limit] = [
+        one.id
+        for one in await door.ledger.limits_of(door.names.tenant)
+        if one.tenant == door.names.tenant
+    ]
+    wish = make.reserve(door.names.tenant, Draw(door.names.tenant, limit, "cost", units * UNIT))
+    await door.ledger.reserve(wish)
+    await door.ledger.settle(make.settlement(wish, cost=Decimal(units)))
+
+
+async def hurry(ledger_server, door):
+    """Let what waits for its next try be due."""
+    con = await asyncpg.connect(ledger_server.admin_url)
+    try:
+        await con.execute(
+            "UPDATE headrace.deliveries SET next_at = now() WHERE tenant = $1 AND next_at > now()",
+            door.names.tenant,
+        )
+    finally:
+        await con.close()
+
+
+async def row(ledger_server, door):
+    con = await asyncpg.connect(ledger_server.admin_url)
+    try:
+        return await con.fetchrow(
+            "SELECT * FROM headrace.deliveries WHERE tenant = $1", door.names.tenant
+        )
+    finally:
+        await con.close()
+
+
+def verified(heard, key=KEY):
+    """Verify as a receiver does: by what came, and the key that both know."""
+    said = heard.headers
+    signed = f"{said['webhook-id']}.{said['webhook-timestamp']}.".encode() + heard.body
+    want = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    return said["webhook-signature"] == f"v1,{want}"
+
+
+async def test_a_budget_tells_each_percent_and_its_end(ledger_server, authority):
+    async with telling(ledger_server, authority) as (door, receiver):
+        await spend(door, 60)
+        await until(lambda: receiver.heard)
+        await spend(door, 40)
+        await until(lambda: len(receiver.heard) == 2)
+        soft, end = receiver.heard
+        assert verified(soft)
+        assert verified(end)
+        assert not verified(soft, b"some other key of the same length")
+        assert soft.headers["content-type"] == "application/cloudevents+json; charset=utf-8"
+        assert (soft.path, soft.asked_for) == ("/hook?token=of-the-address", "localhost")
+        assert soft.headers["host"] == f"localhost:{receiver.port}"
+        said = json.loads(soft.body)
+        month_end = said["data"].pop("windowEnd")
+        assert month_end.endswith("-01T00:00:00Z")
+        assert said["time"] < month_end
+        assert said | {"time": ""} == {
+            "specversion": "1.0",
+            "id": soft.headers["webhook-id"],
+            "type": "dev.headrace.budget.soft-reached",
+            "source": f"/tenants/{door.names.tenant}/budgets/month",
+            "time": "",
+            "datacontenttype": "application/json",
+            "data": {
+                "tenant": door.names.tenant,
+                "budget": "month",
+                "percent": 50,
+                "amount": "100",
+                "spent": "60",
+                "currency": "USD",
+            },
+        }
+        last = json.loads(end.body)
+        assert last["type"] == "dev.headrace.budget.exhausted"
+        assert (last["data"]["percent"], last["data"]["spent"]) == (100, "100")
+        assert last["id"] != said["id"]
+
+
+async def test_what_fails_is_told_again_under_the_same_id(ledger_server, authority):
+    async with telling(ledger_server, authority, 500, text="an answer of theirs") as (
+        door,
+        receiver,
+    ):
+        with capture_logs() as logs:
+            await spend(door, 60)
+            await until(lambda: receiver.heard and logs)
+        waits = await row(ledger_server, door)
+        assert waits["next_at"] is not None
+        await hurry(ledger_server, door)
+        await until(lambda: len(receiver.heard) == 2)
+        first, again = receiver.heard
+        assert (first.body, first.headers["webhook-id"]) == (
+            again.body,
+            again.headers["webhook-id"],
+        )
+        assert verified(again)
+        [line] = logs
+        assert line == {
+            "event": "A webhook is tried again later.",
+            "log_level": "warning",
+            "tenant": door.names.tenant,
+            "budget": "month",
+            "tries": 1,
+            "error": "The answer was 500.",
+        }
+        text = door.app.world.metrics.text().decode()
+        assert 'headrace_webhook_tries_total{outcome="Rejected"} 1.0' in text
+        assert 'headrace_webhook_tries_total{outcome="Delivered"} 1.0' in text
+
+
+FAILURES = {
+    "a redirect": (
+        {"statuses": (307,), "headers": {"location": "https://localhost/elsewhere"}},
+        "The answer was 307.",
+    ),
+    "an address that is not public": ({"cidrs": ()}, "is at a private or reserved address."),
+    "a short key": ({"secret": "short"}, "Secret 'acme-hook' is no signing key"),
+    "a broken key": ({"secret": "whsec_not base64 for sure!"}, "is no signing key"),
+}
+
+
+@pytest.mark.parametrize(("how", "error"), FAILURES.values(), ids=FAILURES)
+async def test_a_webhook_is_not_told_for(ledger_server, authority, how, error):
+    how = dict(how)
+    statuses = how.pop("statuses", ())
+    secret = how.get("secret", SECRET)
+    with capture_logs() as logs:
+        async with telling(ledger_server, authority, *statuses, **how) as (door, receiver):
+            await spend(door, 60)
+            await until(lambda: logs)
+            kept = await row(ledger_server, door)
+            assert (kept["tries"], kept["told_at"]) == (1, None)
+            assert len(receiver.heard) == len(statuses)
+    [line] = logs
+    assert error in line["error"]
+    shown = json.dumps(logs) + repr(dict(kept))
+    for kept_back in (secret, KEY.decode(), "127.0.0.1", "of-the-address"):
+        assert kept_back not in shown
