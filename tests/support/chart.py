@@ -29,6 +29,7 @@ ISSUER = {
     "tenants": {"/llm/research": "acme"},
     "scopes": ["submit", "read"],
 }
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 EVERYTHING = {
     **EVALUATION,
     "imagePullSecrets": [{"name": "registry"}],
@@ -44,6 +45,11 @@ EVERYTHING = {
     "gateway": {
         "secretNames": ["acme-llm"],
         "oidc": [ISSUER],
+        "webhooks": {
+            "allowedCIDRs": ["10.20.0.0/16"],
+            "allowedPorts": [443, 9443],
+            "caBundle": CERTIFICATE,
+        },
         "service": {"annotations": {"a": "b"}},
     },
     "networkPolicy": {"metricsNamespaces": ["monitoring"]},

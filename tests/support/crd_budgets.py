@@ -17,6 +17,11 @@ def _budget(percents: list[int], **changes: Any) -> dict[str, Any]:
     return tenant(budgets=[budget])
 
 
+def _tells(url: str, **secret: Any) -> dict[str, Any]:
+    ref = {"name": "acme-hook", **secret}
+    return _budget([80], webhook={"url": url, "secretRef": ref})
+
+
 def _saves(percents: list[int], **changes: Any) -> dict[str, Any]:
     return _budget(percents, onSoft="DegradeClass", degradeTo="small", **changes)
 
@@ -46,4 +51,17 @@ CASES = (
     Case("a class for nothing", AGENT_TENANT, _budget([80], degradeTo="small"), _TO),
     Case("saves from nowhere", AGENT_TENANT, _saves([]), _AT),
     Case("saves in Shadow mode", AGENT_TENANT, _saves([80], mode="Shadow"), _AT),
+    Case("a webhook", AGENT_TENANT, _tells("https://acme.example/hook?to=us")),
+    Case("a webhook of its own key", AGENT_TENANT, _tells("https://acme.example:8443", key="a.b")),
+    Case("a webhook in the clear", AGENT_TENANT, _tells("http://acme.example/hook"), "url"),
+    Case("a webhook of a user", AGENT_TENANT, _tells("https://me:mine@acme.example/"), "url"),
+    Case("a webhook nowhere", AGENT_TENANT, _tells("https:///hook"), "url"),
+    Case("a webhook with a part", AGENT_TENANT, _tells("https://acme.example/#part"), "url"),
+    Case("a key of no name", AGENT_TENANT, _tells("https://acme.example/", key="a b"), "key"),
+    Case(
+        "a webhook that nobody signs",
+        AGENT_TENANT,
+        _budget([80], webhook={"url": "https://acme.example/"}),
+        "secretRef",
+    ),
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import (  # noqa: TC002 -- read when the class is made
     Field,
@@ -11,7 +13,7 @@ from pydantic import (  # noqa: TC002 -- read when the class is made
     ValidationInfo,
     field_validator,
 )
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from headrace_contract.addresses import Network  # noqa: TC001 -- as above
 from headrace_contract.names import (
@@ -43,12 +45,12 @@ class Settings(BaseSettings):
     """The cluster's issuer; its discovery document says it when this is not set."""
     oidc_issuers: Json[tuple[TrustedIssuer, ...]] = Field((), validate_default=False)
     """Who else may sign tokens: a JSON list, as `gateway.oidc` of the chart says it."""
-    node_cidrs: Json[tuple[Network, ...]] = Field((), validate_default=False)
-    """Ranges of the nodes' addresses, a JSON list: no webhook goes there."""
-    webhook_cidrs: Json[tuple[Network, ...]] = Field((), validate_default=False)
-    """Ranges that webhooks may go to beside public addresses, a JSON list."""
-    webhook_ports: Json[frozenset[Port]] = Field(PORTS, validate_default=False)
-    """Ports that webhooks may go to, a JSON list."""
+    node_cidrs: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Ranges of the nodes' addresses, separated by commas: no webhook goes there."""
+    webhook_cidrs: Annotated[tuple[Network, ...], NoDecode] = ()
+    """Ranges that webhooks may go to beside public addresses, separated by commas."""
+    webhook_ports: Annotated[frozenset[Port], NoDecode] = PORTS
+    """Ports that webhooks may go to, separated by commas."""
     webhook_ca: str = ""
     """Certificates, in PEM, that sign those of webhooks beside the usual ones."""
     grace_seconds: float = 290.0
@@ -58,6 +60,24 @@ class Settings(BaseSettings):
     connections: int = 20_000
     """How many clients and workers may hold; each worker holds two or more."""
     log_level: str = "INFO"
+
+    @field_validator("node_cidrs", "webhook_cidrs", "webhook_ports", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("webhook_ca")
+    @classmethod
+    def _holds_certificates(cls, value: str) -> str:
+        if value:
+            try:
+                ssl.create_default_context(cadata=value)
+            except ssl.SSLError as exc:
+                message = "must be certificates in PEM"
+                raise ValueError(message) from exc
+        return value
 
     @field_validator("oidc_issuers")
     @classmethod

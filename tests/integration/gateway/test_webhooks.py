@@ -15,15 +15,17 @@ import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-import ledger_rows as make
+import ledger_rows as rows
+import make
 from certificates import Authority
 from gateway_scene import scene, until
 from headrace_gateway.identity.cluster import StaticSecrets
 from headrace_gateway.options import Options
 from headrace_gateway.webhooks.aiohttp_sender import AiohttpSender
 from headrace_gateway.webhooks.destinations import Destinations
-from headrace_ledger.declared import LimitRow
 from headrace_ledger.reservations import Draw
+from headrace_operator.apply.rows import limit_set
+from headrace_operator.plan.limits import tenant_limits
 from webhook_receiver import receiving
 
 pytestmark = pytest.mark.postgres
@@ -58,14 +60,11 @@ async def telling(ledger_server, authority, *statuses, secret=SECRET, cidrs=LOOP
 
 
 async def declare(door, url):
-    spec = {
-        "currency": "USD",
-        "softPercents": [50],
-        "webhook": {"url": url, "secret_ref": {"name": "acme-hook", "key": "signingKey"}},
-    }
-    said = json.dumps(spec, separators=(",", ":"))
-    row = LimitRow("budget.month", "cost", "CalendarMonth", 100 * UNIT, spec=said)
-    await door.operator.put_limits(make.limits(door.names.tenant, row))
+    """Declare it as the operator does, so that both read the same words."""
+    hook = {"url": url, "secretRef": {"name": "acme-hook"}}
+    budget = {"name": "month", "amount": "100", "softPercents": [50], "webhook": hook}
+    tenant = make.parsed_tenant(make.tenant(door.names.tenant, budgets=[budget]))
+    await door.operator.put_limits(limit_set(tenant_limits(tenant.identity, tenant.spec)))
 
 
 async def spend(door, units):
@@ -74,9 +73,9 @@ async def spend(door, units):
         for one in await door.ledger.limits_of(door.names.tenant)
         if one.tenant == door.names.tenant
     ]
-    wish = make.reserve(door.names.tenant, Draw(door.names.tenant, limit, "cost", units * UNIT))
+    wish = rows.reserve(door.names.tenant, Draw(door.names.tenant, limit, "cost", units * UNIT))
     await door.ledger.reserve(wish)
-    await door.ledger.settle(make.settlement(wish, cost=Decimal(units)))
+    await door.ledger.settle(rows.settlement(wish, cost=Decimal(units)))
 
 
 async def hurry(ledger_server, door):

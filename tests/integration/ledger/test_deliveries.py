@@ -15,7 +15,7 @@ from headrace_ledger.reservations import Draw
 pytestmark = pytest.mark.postgres
 
 UNIT = 10**9
-HOOK = {"url": "https://acme.example/hook", "secret_ref": {"name": "acme", "key": "signingKey"}}
+HOOK = {"url": "https://acme.example/hook", "secretRef": {"name": "acme", "key": "signingKey"}}
 
 
 def budget(amount=100, window="CalendarMonth", *, webhook=HOOK, percents=(50, 80), enforced=True):

@@ -16,6 +16,10 @@ def issuers(**changes):
     return {"gateway": {"oidc": [one]}}
 
 
+def webhooks(**changes):
+    return {"gateway": {"webhooks": changes}}
+
+
 REFUSED = {
     "an unknown key": ({"gatway": {}}, "gatway"),
     "an unknown key of a part": ({"gateway": {"replica": 2}}, "replica"),
@@ -31,6 +35,10 @@ REFUSED = {
     "an issuer with rights from two sources": (issuers(scopesClaim="scope"), "oidc"),
     "an issuer that lets workers in": (issuers(scopes=["work"]), "scopes"),
     "an issuer with a field that is none": (issuers(tenantclaim="t"), "tenantclaim"),
+    "a range of webhooks that is none": (webhooks(allowedCIDRs=["10.20.0.1"]), "allowedCIDRs"),
+    "no port for webhooks": (webhooks(allowedPorts=[]), "allowedPorts"),
+    "a port that is none": (webhooks(allowedPorts=[70000]), "allowedPorts"),
+    "no certificate": (webhooks(caBundle="/etc/ssl/corp.pem"), "caBundle"),
     "a level that is none": ({"gateway": {"logLevel": "LOUD"}}, "logLevel"),
 }
 

@@ -15,6 +15,7 @@ from headrace_operator.plan.limits import pipeline_limits, provider_limits, tena
 
 TPM = {"name": "tpm", "resource": "tokens", "limit": 1000, "window": "1m"}
 MONTHLY = {"name": "monthly", "amount": "12.50"}
+HOOK = {"url": "https://acme.example/hook", "secretRef": {"name": "acme-hook"}}
 ALL = {"classes": [], "models": [], "providers": []}
 
 
@@ -95,6 +96,22 @@ ROWS = {
         of_tenant(budgets=[{**MONTHLY, "amount": "999999999.999999999", "currency": "EUR"}]),
         [("budget.monthly", "cost", "CalendarMonth", 999_999_999_999_999_999, "UTC", True)],
         [{**ALL, "onExceed": "Park", "currency": "EUR"}],
+    ),
+    "a budget with a webhook says whom to tell of what": (
+        of_tenant(budgets=[{**MONTHLY, "softPercents": [90, 80], "webhook": HOOK}]),
+        [("budget.monthly", "cost", "CalendarMonth", 12_500_000_000, "UTC", True)],
+        [
+            {
+                **ALL,
+                "onExceed": "Park",
+                "currency": "USD",
+                "softPercents": [80, 90],
+                "webhook": {
+                    "url": "https://acme.example/hook",
+                    "secretRef": {"name": "acme-hook", "key": "signingKey"},
+                },
+            }
+        ],
     ),
     "a budget that drains says so": (
         of_tenant(budgets=[{**MONTHLY, "onHard": "HoldAndDrain"}]),

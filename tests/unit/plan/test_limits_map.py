@@ -30,5 +30,12 @@ def test_each_limit_is_shown_with_its_source_in_every_namespace():
     assert (owner["kind"], owner["uid"]) == ("AgentTenant", "uid-of-acme")
 
 
+def test_the_address_of_a_webhook_is_not_shown():
+    hook = {"url": "https://acme.example/hook?token=x", "secretRef": {"name": "acme-hook"}}
+    tenant = make.parsed_tenant(make.tenant(budgets=[{**MONTHLY, "webhook": hook}]))
+    [shown] = limits_maps(tenant, ("team-a",))
+    assert "hook" not in shown.body["data"]["limits.json"]
+
+
 def test_without_limits_there_is_nothing_to_show():
     assert limits_maps(make.parsed_tenant(make.tenant()), ("team-a",)) == ()

@@ -109,7 +109,7 @@ class Deliverer:
 
     async def _tell(self, delivery: Delivery) -> None:
         webhook = json.loads(delivery.webhook)
-        key = await self._key(webhook["secret_ref"], fresh=delivery.tries > 1)
+        key = await self._key(webhook["secretRef"], fresh=delivery.tries > 1)
         body = event(delivery)
         signed = headers(key, str(delivery.id), body, self._clock.now())
         await self._sender.send(webhook["url"], signed, body)
