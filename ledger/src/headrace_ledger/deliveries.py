@@ -40,6 +40,10 @@ class Delivery:
 class Deliveries(Verbs):
     """The verbs of deliveries."""
 
+    async def tell_refusal(self, tenant: str, limit_id: int, amount: int) -> None:
+        """Say that a call of this amount was refused for good: its budget may be at its end."""
+        await self._caller.rows("tell_budgets", tenant, limit_id, amount)
+
     async def claim_deliveries(self, most: int) -> list[Delivery]:
         """Claim what is due, for 30 s: a try that fails is due again without a word."""
         return [Delivery(*row) for row in await self._caller.rows("claim_deliveries", most)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from decimal import Decimal
 from ipaddress import ip_network
+from itertools import count
 
 import asyncpg
 import pytest
@@ -18,11 +20,14 @@ from structlog.testing import capture_logs
 import ledger_rows as rows
 import make
 from certificates import Authority
+from gateway_calling import calling
+from gateway_provider import text
 from gateway_scene import scene, until
 from headrace_gateway.identity.cluster import StaticSecrets
 from headrace_gateway.options import Options
 from headrace_gateway.webhooks.aiohttp_sender import AiohttpSender
 from headrace_gateway.webhooks.destinations import Destinations
+from headrace_gateway.webhooks.message import EXHAUSTED
 from headrace_ledger.reservations import Draw
 from headrace_operator.apply.rows import limit_set
 from headrace_operator.plan.limits import tenant_limits
@@ -44,25 +49,30 @@ def authority(tmp_path_factory):
 
 @asynccontextmanager
 async def telling(ledger_server, authority, *statuses, secret=SECRET, cidrs=LOOPBACK, **answer):
-    """A tenant with a budget of 100 USD, half of it spent, and who is told so."""
+    """A tenant with a budget of 100 USD, and who is told what becomes of it."""
     async with receiving(authority.server("receiver"), *statuses, **answer) as receiver:
-        allowed = Destinations(cidrs=cidrs, ports=frozenset({receiver.port}))
-        sender = AiohttpSender(allowed, authority.pair.certificate.read_text())
-        secrets = StaticSecrets({("acme-hook", "signingKey"): SecretStr(secret)})
-        try:
-            async with scene(
-                ledger_server, [], options=FAST, secrets=secrets, sender=sender
-            ) as door:
+        with outside(authority, receiver, secret, cidrs) as how:
+            async with scene(ledger_server, [], **how) as door:
                 await declare(door, receiver.url)
                 yield door, receiver
-        finally:
-            sender.close()
 
 
-async def declare(door, url):
+@contextmanager
+def outside(authority, receiver, secret=SECRET, cidrs=LOOPBACK):
+    """What a gateway needs to reach the receiver."""
+    allowed = Destinations(cidrs=cidrs, ports=frozenset({receiver.port}))
+    sender = AiohttpSender(allowed, authority.pair.certificate.read_text())
+    secrets = StaticSecrets({("acme-hook", "signingKey"): SecretStr(secret)})
+    try:
+        yield {"options": FAST, "secrets": secrets, "sender": sender}
+    finally:
+        sender.close()
+
+
+async def declare(door, url, **changes):
     """Declare it as the operator does, so that both read the same words."""
     hook = {"url": url, "secretRef": {"name": "acme-hook"}}
-    budget = {"name": "month", "amount": "100", "softPercents": [50], "webhook": hook}
+    budget = {"name": "month", "amount": "100", "softPercents": [50], "webhook": hook, **changes}
     tenant = make.parsed_tenant(make.tenant(door.names.tenant, budgets=[budget]))
     await door.operator.put_limits(limit_set(tenant_limits(tenant.identity, tenant.spec)))
 
@@ -98,6 +108,11 @@ async def row(ledger_server, door):
         )
     finally:
         await con.close()
+
+
+def about(door, logs):
+    """The lines of this tenant: a gateway delivers what other tests have left, too."""
+    return [line for line in logs if line.get("tenant") == door.names.tenant]
 
 
 def verified(heard, key=KEY):
@@ -154,7 +169,7 @@ async def test_what_fails_is_told_again_under_the_same_id(ledger_server, authori
     ):
         with capture_logs() as logs:
             await spend(door, 60)
-            await until(lambda: receiver.heard and logs)
+            await until(lambda: receiver.heard and about(door, logs))
         waits = await row(ledger_server, door)
         assert waits["next_at"] is not None
         await hurry(ledger_server, door)
@@ -165,7 +180,7 @@ async def test_what_fails_is_told_again_under_the_same_id(ledger_server, authori
             again.headers["webhook-id"],
         )
         assert verified(again)
-        [line] = logs
+        [line] = about(door, logs)
         assert line == {
             "event": "A webhook is tried again later.",
             "log_level": "warning",
@@ -174,9 +189,10 @@ async def test_what_fails_is_told_again_under_the_same_id(ledger_server, authori
             "tries": 1,
             "error": "The answer was 500.",
         }
-        text = door.app.world.metrics.text().decode()
-        assert 'headrace_webhook_tries_total{outcome="Rejected"} 1.0' in text
-        assert 'headrace_webhook_tries_total{outcome="Delivered"} 1.0' in text
+        counted = 'headrace_webhook_tries_total{{outcome="{}"}} 1.0'
+        metrics = door.app.world.metrics
+        await until(lambda: counted.format("Delivered") in metrics.text().decode())
+        assert counted.format("Rejected") in metrics.text().decode()
 
 
 FAILURES = {
@@ -198,12 +214,31 @@ async def test_a_webhook_is_not_told_for(ledger_server, authority, how, error):
     with capture_logs() as logs:
         async with telling(ledger_server, authority, *statuses, **how) as (door, receiver):
             await spend(door, 60)
-            await until(lambda: logs)
+            await until(lambda: about(door, logs))
             kept = await row(ledger_server, door)
             assert (kept["tries"], kept["told_at"]) == (1, None)
             assert len(receiver.heard) == len(statuses)
-    [line] = logs
+    [line] = about(door, logs)
     assert error in line["error"]
     shown = json.dumps(logs) + repr(dict(kept))
     for kept_back in (secret, KEY.decode(), "127.0.0.1", "of-the-address"):
         assert kept_back not in shown
+
+
+async def test_a_budget_that_refuses_is_at_its_end_when_it_has_refused_a_call(
+    ledger_server, authority
+):
+    async with receiving(authority.server("receiver")) as receiver:
+        with outside(authority, receiver) as how:
+            async with calling(ledger_server, text(), **how) as (door, _, key):
+                rejects = {"amount": "0.0007", "onHard": "Reject", "softPercents": []}
+                await declare(door, receiver.url, **rejects)
+                reason, seed = None, count()
+                async with asyncio.timeout(10):
+                    while reason != "BudgetExhausted":
+                        answer = await door.chat(key, max_tokens=64, temperature=next(seed))
+                        reason = answer.json().get("reason")
+                await until(lambda: receiver.heard)
+                end = json.loads(receiver.heard[0].body)
+                assert end["type"] == EXHAUSTED
+                assert Decimal(end["data"]["spent"]) < Decimal(end["data"]["amount"])

@@ -208,3 +208,21 @@ async def test_deliveries_go_with_their_tenant(house, admin):
     assert await told(house, admin)
     await house.operator.delete_tenant(house.tenant, f"uid-of-{house.tenant}")
     assert await told(house, admin) == []
+
+
+async def test_a_call_that_was_refused_for_what_calls_hold_is_no_end(house, admin):
+    limit = await declare(house, percents=())
+    await spend(house, limit, 60)
+    await house.gateway.tell_refusal(house.tenant, limit, 40 * UNIT)
+    assert await told(house, admin) == []
+    await house.gateway.tell_refusal(house.tenant, limit, 41 * UNIT)
+    await house.gateway.tell_refusal(house.tenant, limit, 50 * UNIT)
+    assert await told(house, admin) == [(100, True, 100, 60)]
+
+
+async def test_a_refusal_is_of_one_tenant_and_one_budget(house, admin):
+    limit = await declare(house, percents=())
+    await spend(house, limit, 60)
+    await house.gateway.tell_refusal("somebody-else", limit, 50 * UNIT)
+    await house.gateway.tell_refusal(house.tenant, limit + 1, 50 * UNIT)
+    assert await told(house, admin) == []

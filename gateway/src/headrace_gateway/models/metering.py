@@ -57,6 +57,8 @@ class Rules:
     """Whether its units are drawn ahead, so that a call need not ask the ledger."""
     drains: bool
     """Whether calls under way end once it has no room for them."""
+    tells: bool = False
+    """Whether a webhook is told of its end."""
     saving: Saving | None = None
     learnt: bool = False
     """Whether the provider said it with its answers, and nobody declared it."""
@@ -77,6 +79,7 @@ class Rules:
             rejects=said.get("onExceed") == "Reject",
             leased=said.get("accuracy") == "Leased",
             drains=said.get("onExceed") == "HoldAndDrain",
+            tells="webhook" in said,
             saving=Saving(said["degradeAt"], said["degradeTo"]) if "degradeTo" in said else None,
             learnt=kind == "learnt",
         )

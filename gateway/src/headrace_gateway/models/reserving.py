@@ -106,7 +106,15 @@ class Reserving:
         if said.outcome is ReserveOutcome.COOLING or rule is None:
             why = await self._cooldown(target.provider, target.model)
             return held, cooling(target, why.reason if why else "", said.seconds)
+        if rule.rejects and rule.tells and said.outcome is ReserveOutcome.BLOCKED:
+            await self._tell_refusal(said, rule)
         return held, refused(said, rule)
+
+    async def _tell_refusal(self, said: Reserved, rule: Rules) -> None:
+        """Let the budget's webhook hear of it: no step waits from which the ledger would know."""
+        with suppress(LedgerError):  # the next call that is refused says it again
+            limit = rule.limit
+            await self._world.ledger.tell_refusal(limit.tenant, limit.id, said.amount or 0)
 
     async def _take(self, held: Held) -> Reserved | None:
         """Take a unit of every leased limit, or none of any; return what the ledger said then."""

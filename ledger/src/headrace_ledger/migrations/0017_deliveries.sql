@@ -29,5 +29,5 @@ CREATE POLICY own_tenant ON headrace.deliveries
   WITH CHECK (tenant = (SELECT current_setting('headrace.tenant', true)));
 CREATE POLICY across_tenants ON headrace.deliveries FOR SELECT TO headrace_definer USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON headrace.deliveries TO headrace_definer;
-GRANT SELECT, UPDATE ON headrace.deliveries TO headrace_gateway;
+GRANT SELECT, INSERT, UPDATE ON headrace.deliveries TO headrace_gateway;
 GRANT SELECT, DELETE ON headrace.deliveries TO headrace_operator; -- they go with their tenant
