@@ -59,7 +59,7 @@ class Webhook(Spec):
     ]
     """Where to: https, at port 443 or 8443, and a public address, unless the chart allows more."""
     secret_ref: SigningKeyRef
-    """The key that signs; read by the gateway alone, each time that it tells something."""
+    """The key that signs; read by the gateway alone."""
 
 
 class Budget(Spec):
