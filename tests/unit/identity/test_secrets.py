@@ -49,3 +49,10 @@ async def test_a_secret_that_is_not_there_says_so_without_a_value(setting):
     setting.secret = None
     with pytest.raises(SecretMissingError, match="cannot be read"):
         await setting.secrets.read("gone", "apiKey")
+
+
+async def test_a_key_that_is_no_text_keeps_nobody_from_the_others(setting):
+    setting.secret = {"data": {"apiKey": "c2Vj", "keystore": "/u3+7Q=="}}
+    assert (await setting.secrets.read("provider", "apiKey")).get_secret_value() == "sec"
+    with pytest.raises(SecretMissingError, match="'keystore' of Secret 'provider' is no text"):
+        await setting.secrets.read("provider", "keystore")

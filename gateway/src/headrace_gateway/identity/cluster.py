@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import httpx2 as httpx
-from pydantic import SecretStr
+from pydantic import SecretBytes, SecretStr
 
 from headrace_contract.names import TOKEN_AUDIENCE
 from headrace_gateway.models.ports import SecretMissingError
@@ -94,7 +94,7 @@ class ClusterSecrets:
     def __init__(self, api: ApiServer, namespace: str, monotonic: Callable[[], float]) -> None:
         self._api = api
         self._namespace = namespace
-        self._kept: Kept[str, dict[str, SecretStr]] = Kept(self._get, SECRET_SECONDS, monotonic)
+        self._kept: Kept[str, dict[str, SecretBytes]] = Kept(self._get, SECRET_SECONDS, monotonic)
 
     async def read(self, name: str, key: str, *, fresh: bool = False) -> SecretStr:
         if fresh:
@@ -107,15 +107,19 @@ class ClusterSecrets:
         if data is None or key not in data:
             message = f"Secret '{name}' has no key '{key}'"
             raise SecretMissingError(message)
-        return data[key]
+        try:
+            return SecretStr(data[key].get_secret_value().decode())
+        except UnicodeDecodeError as exc:
+            message = f"Key '{key}' of Secret '{name}' is no text"
+            raise SecretMissingError(message) from exc
 
-    async def _get(self, name: str) -> dict[str, SecretStr]:
+    async def _get(self, name: str) -> dict[str, SecretBytes]:
         path = (
             f"/api/v1/namespaces/{quote(self._namespace, safe='')}/secrets/{quote(name, safe='')}"
         )
         found = await self._api.get(path)
         data: dict[str, str] = found.get("data") or {}
-        return {key: SecretStr(base64.b64decode(value).decode()) for key, value in data.items()}
+        return {key: SecretBytes(base64.b64decode(value)) for key, value in data.items()}
 
 
 class StaticSecrets:
