@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import uvloop
 
@@ -35,12 +35,17 @@ from headrace_ledger.reservations import Draw  # noqa: E402 -- as above
 from pairs import InexactError, ratio_of, say  # noqa: E402 -- as above
 from processes import started  # noqa: E402 -- as above
 
+if TYPE_CHECKING:
+    from headrace_ledger.records import LeaseRecord
+
 ALONE: Final = "alone"
 SAME: Final = "beside the same work, 100 runs queued"
 CROWD: Final = "beside a tenant of 100,000 queued runs"
 QUEUED: Final = {SAME: 100, CROWD: 100_000}
 CEILING: Final = 2.0
-WARM: Final = 50
+WARM: Final = 400
+"""Connections are made as they are needed, and each plans every statement once."""
+AT_WORK: Final = "at work"
 
 Facts = dict[str, float]
 
@@ -64,7 +69,9 @@ class Worker:
         """Return the seconds from submit to end, and those of the reserve."""
         began = time.perf_counter()
         said = await self.ledger.accept_one(make.submit(self.row))
-        [leases] = await self.ledger.claim([make.wish(self.row.tenant, self.pool)])
+        leases: list[LeaseRecord] = []
+        while not leases:  # two who claim at once may both be at the same run
+            [leases] = await self.ledger.claim([make.wish(self.row.tenant, self.pool)])
         wish = make.reserve(self.row.tenant, self.draw)
         asked = time.perf_counter()
         reserved = await self.ledger.reserve(wish)
@@ -127,6 +134,7 @@ async def noise(url: str, uid: str, tenant: str, rate: float) -> None:
     worker = await Worker.of(ledger, make.pipeline(tenant, name=uid.removeprefix("uid-of-")))
     while True:
         await paced(worker, int(rate), rate)
+        print(AT_WORK, flush=True)
 
 
 @contextlib.contextmanager
@@ -137,7 +145,9 @@ def beside(
         yield
         return
     words = [sys.executable, __file__, "--noise", server.gateway_url, row.uid, row.tenant]
-    with started([*words, "--noise-rate", str(options.noise_rate)], {}, log):
+    log.write_text("")
+    with started([*words, "--noise-rate", str(options.noise_rate)], {}, log) as process:
+        process.until(lambda: AT_WORK in log.read_text())
         yield
 
 
